@@ -1,0 +1,194 @@
+"""What lives here: how a ``ClusterSpec`` becomes namespaces, devices, routes and daemons.
+
+Everything is done the way a cluster's own parts do it, and leaves only kernel state behind: the
+wires of the node network, Docker's (or CNI's) bridge and veth pairs, flanneld's device and routes.
+A packet then meets that state and nothing else.
+
+MAC addresses are derived from IPv4 addresses, so that every frame can be predicted:
+``02:66`` + address for node interfaces, ``02:42`` for the bridge and the pods, ``0a:fe`` for the
+host side of a pod's veth pair, ``0a:5b`` for the switch's ports.
+"""
+
+from __future__ import annotations
+
+from k8snetlib.address import Prefix, mac_for, number
+from k8snetlib.errors import BadManifest, NotModelled
+from k8snetlib.flannel.udp import OVERHEAD, UdpProxy
+from k8snetlib.kube.api import ClusterSpec, Host, Node, Pod
+from k8snetlib.linux.netns import Device, Netns
+from k8snetlib.linux.network import Network
+from k8snetlib.linux.route import Route
+from k8snetlib.linux.sockets import Listener, listen
+
+NODE_SYSCTLS = {
+    "net.ipv4.ip_forward": 1,
+    "net.ipv4.conf.all.route_localnet": 1,
+    "net.bridge.bridge-nf-call-iptables": 1,
+}
+KUBELET_PORT = 10250
+BACKENDS = ("udp", "vxlan", "host-gw")
+PROXY_MODES = ("iptables", "nftables", "ipvs")
+
+
+def assemble(spec: ClusterSpec, seed: int = 0) -> Network:
+    """Builds the network of a cluster. Raises ``BadManifest`` for a spec that contradicts itself,
+    ``NotModelled`` for what this version does not carry."""
+    check(spec)
+    network = Network(seed)
+    switch = _switch(network)
+    for node in spec.nodes:
+        _plug_node(network, switch, spec, node)
+    _router_and_hosts(network, switch, spec)
+    for pod in spec.pods:
+        plug_pod(network, spec, pod)
+    for node in spec.nodes:
+        start_flanneld(network, spec, node.name)
+    return network
+
+
+def check(spec: ClusterSpec) -> None:
+    """Refuses a spec that names unknown nodes, repeats a name or an address, or leaves a range."""
+    net = spec.network
+    if net.backend not in BACKENDS:
+        raise BadManifest(f"There is no flannel backend '{net.backend}'.", _one_of(BACKENDS))
+    if net.proxy_mode not in PROXY_MODES:
+        raise BadManifest(f"There is no proxy mode '{net.proxy_mode}'.", _one_of(PROXY_MODES))
+    if net.backend != "udp":
+        raise NotModelled(
+            f"The flannel backend '{net.backend}' is not modelled yet.", "This version has: udp."
+        )
+    nodes = {node.name: node for node in spec.nodes}
+    owners: dict[str, str] = {}
+    names: set[str] = set()
+    items: tuple[Node | Pod | Host, ...] = (*spec.nodes, *spec.pods, *net.hosts)
+    for item in items:
+        if item.name in names or item.name in ("switch", "router"):
+            raise BadManifest(f"The name '{item.name}' is used twice.", "Names must differ.")
+        names.add(item.name)
+        if item.ip in owners:
+            raise BadManifest(f"{item.name} and {owners[item.ip]} both have address {item.ip}.")
+        owners[item.ip] = item.name
+    for node in spec.nodes:
+        if not net.node_network.contains(node.ip):
+            raise BadManifest(f"{node.name}: {node.ip} is not in {net.node_network}.")
+    for pod in spec.pods:
+        if pod.node not in nodes:
+            known = ", ".join(nodes)
+            raise BadManifest(
+                f"Pod {pod.name} names an unknown node '{pod.node}'.", f"Known: {known}."
+            )
+        if not nodes[pod.node].pod_cidr.contains(pod.ip):
+            raise BadManifest(
+                f"Pod {pod.name}: {pod.ip} is not in {nodes[pod.node].pod_cidr}, "
+                f"the range of {pod.node}."
+            )
+
+
+def _one_of(words: tuple[str, ...]) -> str:
+    return f"Use one of: {', '.join(words)}."
+
+
+def pod_mtu(spec: ClusterSpec) -> int:
+    """The MTU of docker0 and of every pod, in bytes: what flannel leaves of the node's."""
+    return spec.network.mtu - OVERHEAD
+
+
+# -- the node network -----------------------------------------------------------------------------
+
+
+def _switch(network: Network) -> Netns:
+    switch = network.add(Netns("switch", "switch"))
+    switch.add_device(Device("br0", "bridge", "0a:5b:00:00:00:01"))
+    return switch
+
+
+def _plug(
+    network: Network, switch: Netns, ns: Netns, device: str, ip: str, port: str, spec: ClusterSpec
+) -> None:
+    """One cable from a machine's interface to a port of the switch."""
+    mtu = spec.network.mtu
+    here, there = (ns, device, mac_for("02:66", ip)), (switch, port, mac_for("0a:5b", ip))
+    network.wire(here, there, mtu)
+    switch.enslave(port, "br0")
+    ns.add_address(device, f"{ip}/{spec.network.node_network.length}")
+
+
+def _gateway(prefix: Prefix) -> str:
+    return prefix.host(1)
+
+
+def _plug_node(network: Network, switch: Netns, spec: ClusterSpec, node: Node) -> None:
+    ns = network.add(Netns(node.name, "node"))
+    ns.sysctls.update(NODE_SYSCTLS)
+    _plug(network, switch, ns, "eth0", node.ip, f"p-{node.name}", spec)
+    ns.routes.add(Route(Prefix(0, 0), "eth0", via=_gateway(spec.network.node_network)))
+    bridge = spec.network.bridge
+    gateway = node.pod_cidr.host(1)
+    ns.add_device(Device(bridge, "bridge", mac_for("02:42", gateway), pod_mtu(spec)))
+    ns.add_address(bridge, f"{gateway}/{node.pod_cidr.length}")
+    listen(ns, Listener("tcp", "0.0.0.0", KUBELET_PORT, "kubelet"))
+
+
+def _router_and_hosts(network: Network, switch: Netns, spec: ClusterSpec) -> None:
+    net = spec.network
+    router = network.add(Netns("router", "router"))
+    router.sysctls["net.ipv4.ip_forward"] = 1
+    _plug(network, switch, router, "lan0", _gateway(net.node_network), "p-rt", spec)
+    outside = _gateway(net.outside_network)
+    for host in net.hosts:
+        ns = network.add(Netns(host.name, "host"))
+        if host.beyond_router:
+            if "wan0" in router.devices:
+                raise NotModelled(
+                    "Only one host can stand beyond the router.", f"Not: {host.name}."
+                )
+            wan = (router, "wan0", mac_for("02:66", outside))
+            network.wire((ns, "eth0", mac_for("02:66", host.ip)), wan, net.mtu)
+            ns.add_address("eth0", f"{host.ip}/{net.outside_network.length}")
+            router.add_address("wan0", f"{outside}/{net.outside_network.length}")
+            ns.routes.add(Route(Prefix(0, 0), "eth0", via=outside))
+        else:
+            _plug(network, switch, ns, "eth0", host.ip, f"p-{host.name}", spec)
+            ns.routes.add(Route(Prefix(0, 0), "eth0", via=_gateway(net.node_network)))
+        _open_sockets(ns, host)
+
+
+def _open_sockets(ns: Netns, host: Host) -> None:
+    for socket in host.listens:
+        listen(ns, Listener(socket.proto, socket.ip, socket.port, host.name))
+
+
+# -- pods -----------------------------------------------------------------------------------------
+
+
+def plug_pod(network: Network, spec: ClusterSpec, pod: Pod) -> Netns:
+    """What the runtime and Docker (or a CNI plugin) do for a pod: the pause container makes the
+    namespace; a veth pair joins it to the node's bridge; the containers open their sockets."""
+    node = next(n for n in spec.nodes if n.name == pod.node)
+    host = network[node.name]
+    ns = network.add(Netns(pod.name, "pod"))
+    ns.containers = ("pause", *(container.name for container in pod.containers))
+    outside = f"veth-{pod.name}"
+    inside_end = (ns, "eth0", mac_for("02:42", pod.ip))
+    network.wire(inside_end, (host, outside, mac_for("0a:fe", pod.ip)), pod_mtu(spec))
+    host.enslave(outside, spec.network.bridge, hairpin=spec.network.hairpin)
+    ns.add_address("eth0", f"{pod.ip}/{node.pod_cidr.length}")
+    ns.routes.add(Route(Prefix(0, 0), "eth0", via=node.pod_cidr.host(1)))
+    for at, container in enumerate(pod.containers):
+        process = pod.name if at == 0 else f"{pod.name}-{container.name}"
+        for socket in container.listens:
+            listen(ns, Listener(socket.proto, socket.ip, socket.port, process))
+    return ns
+
+
+# -- flannel --------------------------------------------------------------------------------------
+
+
+def start_flanneld(network: Network, spec: ClusterSpec, name: str) -> None:
+    """Starts flanneld on a node; it has a lease, and learns the leases of all other nodes."""
+    node = next(n for n in spec.nodes if n.name == name)
+    proxy = UdpProxy(spec.network.pod_network, node.ip, node.pod_cidr.network)
+    proxy.start(network[name], spec.network.mtu)
+    for other in sorted(spec.nodes, key=lambda n: number(n.ip)):
+        if other.name != name:
+            proxy.set_route(other.pod_cidr, other.ip)

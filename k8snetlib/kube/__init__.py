@@ -1,0 +1,1 @@
+"""Kubernetes: its objects as far as the network needs them."""

@@ -1,0 +1,164 @@
+"""What lives here: the Kubernetes objects that shape the network, as values.
+
+Node, Pod and Service carry the fields that decide where packets go, under the names that the API
+has for them (in Python's spelling). ``ClusterSpec`` is one whole cluster: those objects and a
+``NetworkSpec`` for what Kubernetes has no object for: the network between the nodes, flannel's
+configuration, kube-proxy's mode.
+
+What may not live here: YAML (see ``manifests``), devices, routes.
+
+Simplified here: a container listens on its declared ``containerPort`` numbers, unless ``Listen``
+says otherwise; a real container listens on whatever its program opens.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from k8snetlib.address import Prefix
+
+
+class Listen(NamedTuple):
+    """A socket that a program opens: ``proto`` tcp or udp, a bound address, a port."""
+
+    proto: str
+    port: int
+    ip: str = "0.0.0.0"
+
+    def __str__(self) -> str:
+        return f"{self.ip}:{self.port}/{self.proto}"
+
+
+class Container(NamedTuple):
+    """One container of a pod and the sockets its program opens."""
+
+    name: str
+    listens: tuple[Listen, ...] = ()
+
+
+class Pod(NamedTuple):
+    """A pod: one network namespace on one node, shared by all its containers."""
+
+    name: str
+    node: str
+    ip: str
+    containers: tuple[Container, ...]
+    namespace: str = "default"
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+class Node(NamedTuple):
+    """A node: its address in the node network, and the range its pods get addresses from."""
+
+    name: str
+    ip: str
+    pod_cidr: Prefix
+
+
+class ServicePort(NamedTuple):
+    """One port of a Service. ``node_port`` 0: none."""
+
+    name: str
+    proto: str
+    port: int
+    target_port: int
+    node_port: int = 0
+
+
+class Service(NamedTuple):
+    """A Service: a virtual address and the endpoints (pod names) behind it."""
+
+    name: str
+    cluster_ip: str
+    ports: tuple[ServicePort, ...]
+    namespace: str = "default"
+    type: str = "ClusterIP"
+    external_traffic_policy: str = "Cluster"
+    endpoints: tuple[str, ...] = ()
+
+
+class Host(NamedTuple):
+    """A machine that is not part of the cluster: on the node network, or beyond the router."""
+
+    name: str
+    ip: str
+    beyond_router: bool = False
+    listens: tuple[Listen, ...] = ()
+
+
+class NetworkSpec(NamedTuple):
+    """What Kubernetes has no object for. ``mtu`` is that of the node network, in bytes."""
+
+    node_network: Prefix
+    pod_network: Prefix
+    service_network: Prefix
+    outside_network: Prefix
+    hosts: tuple[Host, ...] = ()
+    backend: str = "udp"
+    proxy_mode: str = "iptables"
+    bridge: str = "docker0"
+    hairpin: bool = True
+    mtu: int = 1500
+
+
+class ClusterSpec(NamedTuple):
+    """One whole cluster, as values; ``Cluster(spec)`` builds its network."""
+
+    network: NetworkSpec
+    nodes: tuple[Node, ...]
+    pods: tuple[Pod, ...]
+    services: tuple[Service, ...] = ()
+
+
+def example_spec(backend: str = "udp", proxy_mode: str = "iptables") -> ClusterSpec:
+    """The course's running example: three nodes, five pods, four Services (the article's cluster,
+    made complete)."""
+    subnets = {"node1": "10.1.15.0/24", "node2": "10.1.20.0/24", "node3": "10.1.30.0/24"}
+    nodes = tuple(
+        Node(name, f"192.168.66.{11 + i}", Prefix.parse(cidr))
+        for i, (name, cidr) in enumerate(subnets.items())
+    )
+    http, backend_http, dns = Listen("tcp", 80), Listen("tcp", 8080), Listen("udp", 53)
+    sidecar = Container("sidecar", (Listen("tcp", 9000, "127.0.0.1"),))
+    web, backend_label = (("app", "web"),), (("app", "backend"),)
+    pods = (
+        Pod("web1", "node1", "10.1.15.3", (Container("web", (http, dns)), sidecar), labels=web),
+        Pod("web2", "node1", "10.1.15.2", (Container("web", (http,)),), labels=web),
+        Pod("backend", "node2", "10.1.20.3", (Container("backend", (backend_http, dns)),),
+            labels=backend_label),
+        Pod("backend-b", "node2", "10.1.20.4", (Container("backend", (backend_http,)),),
+            labels=backend_label),
+        Pod("backend-c", "node3", "10.1.30.2", (Container("backend", (backend_http, dns)),),
+            labels=backend_label),
+    )  # fmt: skip
+    return ClusterSpec(_example_network(backend, proxy_mode), nodes, pods, _example_services())
+
+
+def _example_network(backend: str, proxy_mode: str) -> NetworkSpec:
+    http = Listen("tcp", 80)
+    return NetworkSpec(
+        node_network=Prefix.parse("192.168.66.0/24"),
+        pod_network=Prefix.parse("10.1.0.0/16"),
+        service_network=Prefix.parse("10.96.0.0/16"),
+        outside_network=Prefix.parse("203.0.113.0/24"),
+        hosts=(
+            Host("ext", "203.0.113.10", True, (http, Listen("udp", 53))),
+            Host("client", "192.168.66.100", False, (http,)),
+        ),
+        backend=backend,
+        proxy_mode=proxy_mode,
+    )
+
+
+def _example_services() -> tuple[Service, ...]:
+    http = ServicePort("http", "tcp", 80, 8080, 30080)
+    return (
+        Service("backend-svc", "10.96.0.10", (http,), type="NodePort",
+                endpoints=("backend", "backend-b", "backend-c")),
+        Service("backend-local", "10.96.0.11", (http._replace(node_port=30081),), type="NodePort",
+                external_traffic_policy="Local", endpoints=("backend",)),
+        Service("empty-svc", "10.96.0.20", (http._replace(node_port=30082),
+                ServicePort("udp", "udp", 53, 53)), type="NodePort"),
+        Service("kube-dns", "10.96.0.53", (ServicePort("dns", "udp", 53, 53),),
+                namespace="kube-system", endpoints=("backend", "backend-c")),
+    )  # fmt: skip

@@ -1,0 +1,115 @@
+"""What lives here: the Linux bridge, a learning switch inside the kernel.
+
+It learns which MAC address is behind which port from the *source* of every frame, and forwards by
+the *destination*: to one port if it knows it, to all the others if it does not (or if the frame is
+a broadcast). The bridge device itself (docker0, cni0) is one more way out: up to the host.
+
+A port does not get back its own frames, unless its hairpin mode is on. Routing, TTL and addresses
+are none of the bridge's business. Source: bridge(8), IEEE 802.1D-2004 §7.
+
+Simplified here: no STP, no VLAN filtering, no multicast snooping, no br_netfilter.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from k8snetlib.address import BROADCAST_MAC
+from k8snetlib.linux.netns import BRIDGE_AGEING, Device, FdbEntry, Netns
+from k8snetlib.packet import Ethernet, Packet
+
+if TYPE_CHECKING:
+    from k8snetlib.linux.stack import Visit
+
+
+def frame_in(visit: Visit, port: Device, frame: Packet) -> Packet | None:
+    """A frame has arrived on a port. Forwards or floods it; returns it if the host is to have it.
+
+    The bridge learns the source first, so a station is known before its first answer comes.
+    """
+    bridge = visit.ns.devices[cast(str, port.master)]
+    ethernet = cast(Ethernet, frame.headers[0])
+    if not bridge.up:
+        visit.step("bridge", "drop", bridge.name, frame, "{} is down", (bridge.name,))
+        return None
+    learn(visit.ns, bridge.name, port.name, ethernet.src, visit.network.now)
+    if ethernet.dst == BROADCAST_MAC:
+        _flood(visit, bridge, frame, port, "a broadcast")
+        return frame
+    if ethernet.dst == bridge.mac or _own_port(visit.ns, bridge.name, ethernet.dst):
+        why = "{} is a MAC address of {} itself: up to the host"
+        visit.step("bridge", "pass", bridge.name, frame, why, (ethernet.dst, bridge.name))
+        return frame
+    _forward(visit, bridge, ethernet.dst, frame, port)
+    return None
+
+
+def send(visit: Visit, bridge: Device, frame: Packet) -> None:
+    """The host itself sends a frame through its bridge device."""
+    ethernet = cast(Ethernet, frame.headers[0])
+    if ethernet.dst == BROADCAST_MAC:
+        _flood(visit, bridge, frame, None, "a broadcast")
+    else:
+        _forward(visit, bridge, ethernet.dst, frame, None)
+
+
+def lookup(ns: Netns, bridge: str, mac: str, now: float) -> FdbEntry | None:
+    """The live forwarding entry of a MAC address; an entry not refreshed for 300 s is gone."""
+    entry = ns.fdb.get((bridge, mac))
+    if entry is not None and not entry.local and now - entry.updated >= BRIDGE_AGEING:
+        del ns.fdb[bridge, mac]
+        return None
+    return entry
+
+
+def _own_port(ns: Netns, bridge: str, mac: str) -> bool:
+    entry = ns.fdb.get((bridge, mac))
+    return entry is not None and entry.local
+
+
+def learn(ns: Netns, bridge: str, port: str, mac: str, now: float) -> None:
+    """Notes that ``mac`` was seen on ``port`` at ``now`` (seconds)."""
+    entry = ns.fdb.get((bridge, mac))
+    if entry is None or entry.port != port or entry.updated != now:
+        if entry is None or not entry.local:
+            ns.fdb[bridge, mac] = FdbEntry(mac, port, bridge, now)
+
+
+def _forward(visit: Visit, bridge: Device, dst: str, frame: Packet, arrived: Device | None) -> None:
+    ns = visit.ns
+    entry = lookup(ns, bridge.name, dst, visit.network.now)
+    if entry is None:
+        _flood(visit, bridge, frame, arrived, f"nobody knows yet where {dst} is")
+        return
+    port = ns.devices[entry.port]
+    if arrived is not None and port.name == arrived.name and not port.hairpin:
+        why = "{} is behind {}, where the frame came from, and hairpin mode is off there"
+        visit.step("bridge", "drop", bridge.name, frame, why, (dst, port.name), entry)
+        return
+    why = "the forwarding database says {} is behind {}"
+    visit.step("bridge", "pass", bridge.name, frame, why, (dst, port.name), entry)
+    visit.transmit(port, frame)
+
+
+def _flood(
+    visit: Visit, bridge: Device, frame: Packet, arrived: Device | None, because: str
+) -> None:
+    # The kernel keeps its ports in a list to which new ones are added in front.
+    ports = [
+        port
+        for name in reversed(visit.ns.ports.get(bridge.name, ()))
+        if (port := visit.ns.devices[name]).up
+        and (arrived is None or port.name != arrived.name or port.hairpin)
+    ]
+    if ports:
+        why = "{}: out of every other port ({})"
+        reflected = arrived is not None and any(port.name == arrived.name for port in ports)
+        if reflected:
+            why = "{}: out of every port ({}), back to the sender too, for its port is a hairpin"
+        names = ", ".join(port.name for port in ports)
+        visit.step("bridge", "pass", bridge.name, frame, why, (because, names))
+    else:
+        why = "{}, and there is no other port"
+        visit.step("bridge", "ignore", bridge.name, frame, why, (because,))
+    for port in ports:
+        visit.transmit(port, frame)

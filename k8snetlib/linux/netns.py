@@ -1,0 +1,326 @@
+"""What lives here: the state of one network namespace, and nothing that happens in it.
+
+A network namespace owns devices, routes, neighbours, forwarding databases of its bridges, sockets
+and sysctls. All entries are immutable values in dictionaries, so a copy of a whole cluster is a few
+dictionary copies. What happens to packets is in ``stack``, ``bridge``, ``neighbour``, ``sockets``.
+
+A pod *is* such a namespace: its pause container created it and holds it open; every other
+container of the pod joined it (``containers`` names them).
+
+Simplified here: one primary address and any number of others per device, no multicast groups.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from k8snetlib.address import ZERO_MAC, Prefix, mask, number, parse_ip
+from k8snetlib.errors import K8sNetError, unknown_name
+from k8snetlib.linux.route import Route, RouteTable
+
+if TYPE_CHECKING:
+    from k8snetlib.linux.network import Network
+    from k8snetlib.linux.sockets import Listener, TcpSocket, UdpSocket
+
+
+class Address(NamedTuple):
+    """An IPv4 address on a device, with the prefix length of its subnet."""
+
+    ip: str
+    length: int
+
+    @property
+    def subnet(self) -> Prefix:
+        """The subnet that the address makes directly reachable."""
+        return Prefix.parse(f"{self.ip}/{self.length}", host_bits=True)
+
+    def __str__(self) -> str:
+        return f"{self.ip}/{self.length}"
+
+
+class Device(NamedTuple):
+    """A network device. ``kind`` is lo, veth, bridge, tun or vxlan; ``peer`` is the other end of a
+    veth pair as (namespace, device); ``master`` is the bridge it is a port of; ``owner`` is the
+    process that holds a TUN device open; ``mtu`` in bytes."""
+
+    name: str
+    kind: str
+    mac: str = ZERO_MAC
+    mtu: int = 1500
+    up: bool = True
+    addresses: tuple[Address, ...] = ()
+    master: str | None = None
+    peer: tuple[str, str] | None = None
+    hairpin: bool = False
+    owner: str | None = None
+    ifindex: int = 0
+
+
+class Neighbour(NamedTuple):
+    """One line of ``ip neigh``: an IPv4 neighbour on a device, its MAC address, and how sure the
+    kernel is of it. ``updated`` is the model time, in seconds, of the last confirmation."""
+
+    ip: str
+    dev: str
+    mac: str | None
+    state: str
+    updated: float = 0.0
+
+    def __str__(self) -> str:
+        lladdr = f" lladdr {self.mac}" if self.mac else ""
+        return f"{self.ip} dev {self.dev}{lladdr} {self.state}"
+
+
+class FdbEntry(NamedTuple):
+    """One line of ``bridge fdb``: behind which port a MAC address was last seen (seconds on the
+    model's clock), or that it is the bridge's or a port's own."""
+
+    mac: str
+    port: str
+    bridge: str
+    updated: float = 0.0
+    local: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.mac} dev {self.port} master {self.bridge}" + (
+            " permanent" if self.local else ""
+        )
+
+
+#: The settings that a namespace starts with here (a default machine's, but see each cluster).
+DEFAULT_SYSCTLS: dict[str, int] = {
+    "net.ipv4.ip_forward": 0,
+    "net.ipv4.ip_default_ttl": 64,
+    "net.ipv4.icmp_echo_ignore_all": 0,
+    "net.ipv4.conf.all.rp_filter": 0,
+    "net.ipv4.conf.all.route_localnet": 0,
+    "net.ipv4.neigh.default.mcast_solicit": 3,
+    "net.ipv4.neigh.default.gc_stale_time": 60,
+    "net.ipv4.neigh.default.base_reachable_time_ms": 30_000,
+    "net.ipv4.neigh.default.retrans_time_ms": 1000,
+    "net.bridge.bridge-nf-call-iptables": 0,
+}
+
+BRIDGE_AGEING = 300.0
+
+
+class Netns:
+    """The network state of one kernel view: a node, a pod, a router, a switch.
+
+    Parameters: ``name`` as people write it; ``role`` is node, pod, switch, router or host.
+    """
+
+    __slots__ = (
+        "_ip_id",
+        "arp_queue",
+        "containers",
+        "devices",
+        "fdb",
+        "listeners",
+        "local",
+        "name",
+        "neighbours",
+        "network",
+        "pings",
+        "ports",
+        "processes",
+        "role",
+        "routes",
+        "sysctls",
+        "tcp",
+        "udp",
+    )
+
+    def __init__(self, name: str, role: str = "host") -> None:
+        self.name = name
+        self.role = role
+        self.devices: dict[str, Device] = {}
+        self.routes = RouteTable()
+        self.neighbours: dict[tuple[str, str], Neighbour] = {}
+        self.arp_queue: dict[tuple[str, str], list[Any]] = {}
+        self.fdb: dict[tuple[str, str], FdbEntry] = {}
+        self.ports: dict[str, tuple[str, ...]] = {}
+        self.local: dict[str, str] = {}
+        self.sysctls: dict[str, int] = dict(DEFAULT_SYSCTLS)
+        self.listeners: dict[tuple[str, str, int], Listener] = {}
+        self.tcp: dict[tuple[str, int, str, int], TcpSocket] = {}
+        self.udp: dict[tuple[str, int], UdpSocket] = {}
+        self.pings: dict[tuple[str, int], UdpSocket] = {}
+        self.processes: dict[str, Any] = {}
+        self.containers: tuple[str, ...] = ()
+        self.network: Network | None = None
+        self._ip_id = 0
+        self.add_device(Device("lo", "lo", mtu=65536))
+        self.add_address("lo", "127.0.0.1/8")
+
+    def __repr__(self) -> str:
+        return f"<Netns {self.name} ({self.role})>"
+
+    def _changed(self) -> None:
+        if self.network is not None:
+            self.network.forget_names()
+
+    def sh(self, command: str) -> str:
+        """Types a command in this namespace and returns what the real tool would print.
+
+        Raises ``BadCommand`` for a command or option that is not modelled; it says what is.
+        """
+        from k8snetlib.linux.tools import run
+
+        return run(self, command)
+
+    # -- devices and addresses ------------------------------------------------------------------
+
+    def add_device(self, device: Device) -> Device:
+        """Adds a device; raises ``K8sNetError`` if the name is taken."""
+        if device.name in self.devices:
+            raise K8sNetError(f"{self.name} already has a device called {device.name}.")
+        device = device._replace(
+            ifindex=max((d.ifindex for d in self.devices.values()), default=0) + 1
+        )
+        self.devices[device.name] = device
+        self._changed()
+        return device
+
+    def device(self, name: str) -> Device:
+        """The device of that name; raises ``UnknownName`` with the nearest names."""
+        try:
+            return self.devices[name]
+        except KeyError:
+            raise unknown_name(f"device in {self.name}", name, self.devices) from None
+
+    def update_device(self, name: str, **changes: Any) -> Device:
+        """Replaces fields of a device. A device that goes down loses its routes and neighbours."""
+        device = self.device(name)._replace(**changes)
+        self.devices[name] = device
+        self._changed()
+        if changes.get("up") is False:
+            self._forget_device(name, addresses=False)
+        elif changes.get("up") is True:
+            for address in device.addresses:
+                self._add_connected_route(name, address)
+        return device
+
+    def remove_device(self, name: str) -> None:
+        """Removes a device with its addresses, routes, neighbours and bridge ports."""
+        device = self.device(name)
+        if device.master:
+            self.release(name)
+        del self.devices[name]
+        self._changed()
+        self._forget_device(name, addresses=True)
+
+    def _forget_device(self, name: str, *, addresses: bool) -> None:
+        for route in [r for r in self.routes if r.dev == name]:
+            self.routes.remove(route)
+        for key in [k for k in self.neighbours if k[0] == name]:
+            del self.neighbours[key]
+        if addresses:
+            self.local = {ip: dev for ip, dev in self.local.items() if dev != name}
+
+    def add_address(self, dev: str, text: str) -> Address:
+        """``ip addr add TEXT dev DEV``: the address, and the route to its subnet."""
+        ip, _, length = text.partition("/")
+        address = Address(parse_ip(ip), int(length or 32))
+        device = self.device(dev)
+        self.devices[dev] = device._replace(addresses=(*device.addresses, address))
+        self.local[ip] = dev
+        self._changed()
+        if device.up:
+            self._add_connected_route(dev, address)
+        return address
+
+    def remove_address(self, dev: str, text: str) -> None:
+        """``ip addr del TEXT dev DEV``; raises ``K8sNetError`` if it is not there."""
+        device = self.device(dev)
+        gone = next((a for a in device.addresses if str(a) == text), None)
+        if gone is None:
+            raise K8sNetError(f"{dev} in {self.name} has no address {text}.")
+        left = tuple(a for a in device.addresses if a != gone)
+        self.devices[dev] = device._replace(addresses=left)
+        self.local.pop(gone.ip, None)
+        self._changed()
+        # Without any address the device is out of the routing business altogether.
+        for route in [r for r in self.routes if r.dev == dev and (not left or r.src == gone.ip)]:
+            self.routes.remove(route)
+
+    def _add_connected_route(self, dev: str, address: Address) -> None:
+        if address.length < 32 and dev != "lo":
+            self.routes.add(
+                Route(address.subnet, dev, src=address.ip, proto="kernel", scope="link")
+            )
+
+    # -- bridges --------------------------------------------------------------------------------
+
+    def enslave(self, port: str, bridge: str, *, hairpin: bool = False) -> None:
+        """``ip link set PORT master BRIDGE``: the device becomes a port of the bridge."""
+        device = self.update_device(port, master=bridge, hairpin=hairpin)
+        self.fdb[bridge, device.mac] = FdbEntry(device.mac, port, bridge, local=True)
+        self.ports[bridge] = (*self.ports.get(bridge, ()), port)
+
+    def release(self, port: str) -> None:
+        """``ip link set PORT nomaster``: the bridge forgets the port and what it learned there."""
+        bridge = self.device(port).master
+        if bridge is None:
+            return
+        self.update_device(port, master=None, hairpin=False)
+        self.ports[bridge] = tuple(p for p in self.ports[bridge] if p != port)
+        for key in [k for k, e in self.fdb.items() if e.port == port]:
+            del self.fdb[key]
+
+    # -- addresses of this host -----------------------------------------------------------------
+
+    def is_local(self, ip: str) -> bool:
+        """True if a packet to this address is for this host (the kernel's ``local`` table)."""
+        return ip in self.local or ip.startswith("127.")
+
+    def is_broadcast(self, ip: str, dev: str) -> bool:
+        """True if ``ip`` is the limited broadcast or the broadcast address of a subnet on dev."""
+        if ip == "255.255.255.255":
+            return True
+        return any(ip == a.subnet.broadcast for a in self.devices[dev].addresses if a.length < 31)
+
+    def source_for(self, route: Route) -> str | None:
+        """The source address for a packet that leaves by this route (ip-route(8), ``src``).
+
+        The route's preferred source; else the device's address in the next hop's subnet; else the
+        device's first address; else any address of the host that is not a loopback address.
+        """
+        if route.src:
+            return route.src
+        addresses = self.devices[route.dev].addresses if route.dev in self.devices else ()
+        towards = number(route.via) if route.via else route.prefix.net
+        for ip, length in addresses:
+            if length < 32 and not (towards ^ number(ip)) & mask(length):
+                return ip
+        if addresses:
+            return addresses[0].ip
+        return next((ip for ip in self.local if not ip.startswith("127.")), None)
+
+    def next_ip_id(self) -> int:
+        """The next IP identification this host puts on a packet of its own."""
+        self._ip_id = (self._ip_id + 1) & 0xFFFF
+        return self._ip_id
+
+    # -- copies ---------------------------------------------------------------------------------
+
+    def clone(self) -> Netns:
+        """An independent copy of this namespace; the immutable entries are shared."""
+        other = object.__new__(Netns)
+        other.name, other.role, other.containers = self.name, self.role, self.containers
+        other.network = None
+        other.devices = dict(self.devices)
+        other.routes = self.routes.clone()
+        other.neighbours = dict(self.neighbours)
+        other.arp_queue = {}
+        other.fdb = dict(self.fdb)
+        other.ports = dict(self.ports)
+        other.local = dict(self.local)
+        other.sysctls = dict(self.sysctls)
+        other.listeners = dict(self.listeners)
+        other.tcp = dict(self.tcp)
+        other.udp = dict(self.udp)
+        other.pings = dict(self.pings)
+        other.processes = {name: process.clone() for name, process in self.processes.items()}
+        other._ip_id = self._ip_id
+        return other
