@@ -1,0 +1,84 @@
+# One door to everything. `make` alone lists the targets.
+# Each environment is built by tools/environment.py, and again only when pyproject.toml changes.
+
+PYTHON ?= python3
+JOBS ?= 2
+LAB_ARGS ?=
+PYTEST_ARGS ?=
+CELL_TIMEOUT ?= 60
+
+LAB := .venv-lab/bin/python
+TEST := .venv-test/bin/python
+BROWSER := .venv-browser/bin/python
+BINDER := .venv-binder/bin/python
+
+# Cells depend on each other, so a notebook stays with one worker: loadfile.
+PYTEST := $(TEST) -m pytest -n $(JOBS) --dist loadfile
+NBVAL := --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test check format unit lessons notebooks bench browser binder clean \
+        python env-lab env-test env-browser env-binder
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | \
+	  while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+lab: env-lab  ## opens the course in JupyterLab (LAB_ARGS="--no-browser …")
+	@PATH="$(CURDIR)/.venv-lab/bin:$$PATH" $(LAB) -m jupyterlab \
+	  --ServerApp.root_dir="$(CURDIR)" $(LAB_ARGS) notebooks/00_start_here.ipynb
+
+test: check unit lessons  ## everything that must hold: check, tests, lessons
+
+check: env-test  ## format, lint and types
+	$(TEST) -m ruff format --check .
+	$(TEST) -m ruff check .
+	$(TEST) -m mypy
+
+format: env-test  ## formats the code and mends what ruff can mend
+	$(TEST) -m ruff check --fix --exit-zero .
+	$(TEST) -m ruff format .
+
+unit: env-test env-binder  ## pytest over tests/ (PYTEST_ARGS="-k wire")
+	$(PYTEST) tests $(PYTEST_ARGS)
+
+lessons: env-test  ## runs every lesson and compares every output with the stored one
+	$(PYTEST) --nbval $(NBVAL) notebooks $(PYTEST_ARGS)
+
+notebooks: env-test  ## executes the lessons in place and stores their outputs
+	$(TEST) tools/notebooks.py notebooks
+
+bench: env-test  ## measures; prints medians and ratios
+	@for script in benchmarks/bench_*.py; do \
+	  echo "== $$script"; $(TEST) "$$script" || exit 1; done
+
+browser: env-browser  ## the course in a real browser (needs Debian's chromium)
+	$(BROWSER) -m pytest -p no:nbval -m browser tests/browser $(PYTEST_ARGS)
+
+binder: env-binder  ## replays what mybinder.org would build, without Docker (minutes)
+	$(BINDER) tools/binder.py replay
+
+clean:  ## removes environments, caches and builds, never your progress (.k8snet)
+	rm -rf .venv-lab .venv-test .venv-browser .venv-binder build dist
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+python:
+	@command -v "$(PYTHON)" >/dev/null 2>&1 || { \
+	  echo "There is no '$(PYTHON)' here. Install Python 3.11 or newer, or name one: make PYTHON=python3.12 …" >&2; \
+	  exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "The course needs Python 3.11 or newer; '$(PYTHON)' is older. Name a newer one: make PYTHON=python3.12 …" >&2; \
+	  exit 1; }
+
+env-lab: python
+	@"$(PYTHON)" tools/environment.py .venv-lab -e '.[lab]'
+
+env-test: python
+	@"$(PYTHON)" tools/environment.py .venv-test -e '.[test]'
+
+env-browser: python
+	@"$(PYTHON)" tools/environment.py .venv-browser -e '.[browser]'
+
+env-binder: python
+	@"$(PYTHON)" tools/environment.py .venv-binder -e '.[binder]'
