@@ -1,0 +1,93 @@
+"""What lives here: the forms in which people write one and the same answer, brought into one form.
+
+A reader returns its argument as it is when it cannot make sense of it: then it simply differs from
+the expected value, and nothing raises.
+
+What may not live here: expected values.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from k8snetlib.address import Prefix
+from k8snetlib.errors import K8sNetError
+from k8snetlib.trace import Names
+
+_PREFIX = re.compile(r"\d+\.\d+\.\d+\.\d+/\d+")
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+(?![\d/.])")
+
+
+def whole(value: Any) -> Any:
+    """A whole number from ``4`` or ``"4"``."""
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+        return int(value)
+    return value
+
+
+def words(value: Any) -> Any:
+    """A text with single spaces, without those at its ends."""
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+def host(value: Any) -> Any:
+    """A namespace's own name from ``pod/web2``, ``default/web2``, ``node/node1`` or ``Web2``."""
+    return value.strip().lower().rpartition("/")[2] if isinstance(value, str) else value
+
+
+def hosts(value: Any) -> Any:
+    """Several namespaces, in any order: a list, or a text with commas or ``and``."""
+    if isinstance(value, str):
+        value = [part for part in re.split(r",|\band\b|\s", value) if part.strip()]
+    if not isinstance(value, list):
+        return value
+    return sorted({name if isinstance(name, str) else repr(name) for name in map(host, value)})
+
+
+def owner(value: Any, names: Names) -> Any:
+    """``node1:eth0`` from itself, or from the MAC address that it owns."""
+    text = words(value)
+    if not isinstance(text, str):
+        return value
+    return names.mac(text.lower().replace("-", ":")) if text.count(":") != 1 else text.lower()
+
+
+def route(value: Any) -> Any:
+    """``(prefix, next hop, device)`` from a line as ``ip route`` prints it.
+
+    A text without ``dev`` and a list or tuple of prefix and device are understood as well.
+    """
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        value = " ".join(value)
+    text = words(value)
+    if not isinstance(text, str):
+        return value
+    parts = text.split()
+    try:
+        prefix = Prefix.parse(parts[0])
+    except (K8sNetError, IndexError):
+        return text
+    named = {key: parts[at + 1] for at, key in enumerate(parts[:-1]) if key in ("via", "dev")}
+    if "dev" not in named and len(parts) == 2:
+        named["dev"] = parts[1]
+    return (str(prefix), named.get("via", ""), named.get("dev", ""))
+
+
+def lease(value: Any) -> Any:
+    """``(subnet, address)`` from ``10.1.20.0/24 -> 192.168.66.12``, a pair, or a dict of one pair.
+
+    An address where the subnet should be counts as a /32.
+    """
+    if isinstance(value, dict):
+        value = [part for pair in value.items() for part in pair]
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        value = " -> ".join(value)
+    if not isinstance(value, str):
+        return value
+    subnets, addresses = _PREFIX.findall(value), _ADDRESS.findall(value)
+    if len(subnets) == 1 and len(addresses) == 1:
+        return (subnets[0], addresses[0])
+    if not subnets and len(addresses) == 2:
+        return (f"{addresses[0]}/32", addresses[1])
+    return words(value)

@@ -1,0 +1,110 @@
+"""What lives here: the progress board: every exercise, every task, what was earned.
+
+What may not live here: reading or writing progress (``progress``), judgement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+from k8snetlib.course.exercise import Exercise, Task
+from k8snetlib.course.page import card, status_html
+from k8snetlib.course.progress import Entry, State
+from k8snetlib.course.report import SIGNS
+from k8snetlib.course.rubric import STATUSES
+
+
+class Row(NamedTuple):
+    """One task on the board."""
+
+    exercise: str
+    task: str
+    title: str
+    level: str
+    minutes: int
+    status: str
+    points: int
+    of: int
+
+
+class Board(NamedTuple):
+    """The progress board; shows itself in a notebook, prints as text."""
+
+    rows: tuple[Row, ...]
+    news: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> int:
+        """Points earned in all exercises."""
+        return sum(row.points for row in self.rows)
+
+    @property
+    def of(self) -> int:
+        """Points of the whole course."""
+        return sum(row.of for row in self.rows)
+
+    @property
+    def summary(self) -> str:
+        """One line: tasks done and points."""
+        done = sum(row.status == "pass" for row in self.rows)
+        return f"{done} of {len(self.rows)} tasks done, {self.points} of {self.of} points."
+
+    def __str__(self) -> str:
+        lines = [*self.news, self.summary]
+        for row in self.rows:
+            left = f"{SIGNS[row.status]} {row.task:<18} {row.title}"
+            right = f"{STATUSES[row.status]}, {row.points} of {row.of} ({row.level})"
+            lines.append(f"  {left}: {right}")
+        return "\n".join(lines)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        # IPython has a printer of its own for tuples, and would prefer it to our text.
+        printer.text(str(self))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/html": board_html(self), "text/plain": str(self)}
+
+
+def make_board(exercises: Sequence[Exercise], state: State, news: Sequence[str] = ()) -> Board:
+    """The board of some exercises and a state of progress."""
+    rows = (
+        _row(exercise, task, state.get(task.id, Entry()))
+        for exercise in exercises
+        for task in exercise.tasks
+    )
+    return Board(tuple(rows), tuple(news))
+
+
+def _row(exercise: Exercise, task: Task, entry: Entry) -> Row:
+    # A rubric may have lost points since; a stored status may be one we no longer know.
+    points = min(entry.points, task.points)
+    status = entry.status if entry.status in STATUSES else "not-attempted"
+    name = f"{exercise.id} · {exercise.title}"
+    return Row(name, task.id, task.title, task.level, task.minutes, status, points, task.points)
+
+
+_HEAD = (
+    '<thead><tr><th scope="col">Exercise</th><th scope="col">Task</th>'
+    '<th scope="col">Level</th><th scope="col">State</th>'
+    '<th scope="col" class="num">Points</th></tr></thead>'
+)
+
+
+def board_html(board: Board) -> str:
+    """The board as an HTML table."""
+    lines, before = [], ""
+    for row in board.rows:
+        name = row.exercise if row.exercise != before else ""
+        before = row.exercise
+        first = f'<th scope="row">{escape(name)}</th>' if name else "<td></td>"
+        lines.append(
+            f"<tr>{first}<td>{escape(row.task)}<br/>{escape(row.title)}</td>"
+            f"<td>{row.level}, {row.minutes} min</td><td>{status_html(row.status)}</td>"
+            f'<td class="num">{row.points} of {row.of}</td></tr>'
+        )
+    news = "".join(f"<p><strong>{escape(line)}</strong></p>" for line in board.news)
+    caption = f"<caption>{escape(board.summary)}</caption>"
+    table = f"<table>{caption}{_HEAD}<tbody>{''.join(lines)}</tbody></table>"
+    return card(news + table, "Your progress")

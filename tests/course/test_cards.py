@@ -1,0 +1,133 @@
+"""Prediction cards: what they call right is what the model does; and how they react."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from k8snetlib import Cluster
+from k8snetlib.course.prediction import Card, card, cards, predict
+from k8snetlib.errors import UnknownName
+from k8snetlib.linux.netns import Netns
+
+
+def _masked() -> Cluster:
+    cluster = Cluster.example()
+    web2: Netns = cluster["web2"]
+    web2.remove_address("eth0", "10.1.15.2/24")
+    web2.add_address("eth0", "10.1.15.2/16")
+    return cluster
+
+
+def _visited() -> str:
+    request = Cluster.example().ping("web2", "web1").request
+    assert request is not None
+    return ", ".join(dict.fromkeys(f.netns for f in request.frames))
+
+
+def _ttl() -> str:
+    request = Cluster.example().ping("web2", "web1").request
+    assert request is not None
+    return str(request.last.packet.ip.ttl)
+
+
+def _who() -> str:
+    request = Cluster.example().ping("web2", "web1").request
+    assert request is not None
+    (box,) = [s for h in request.hops if h.netns == "node1" for s in h.steps if s.by and
+              s.stage == "bridge"]  # fmt: skip
+    return box.device
+
+
+def _mask() -> str:
+    return ", ".join(trace.label for trace in _masked().ping("web2", "backend").packets)
+
+
+def _first(device: str) -> Callable[[], str]:
+    def find() -> str:
+        request = Cluster.example().connect("web2", "backend", 8080).request
+        assert request is not None
+        frame = next(f for f in request.frames if f"{f.netns}:{f.device}" == device)
+        return str(frame)
+
+    return find
+
+
+def _route() -> str:
+    request = Cluster.example().connect("web2", "backend", 8080).request
+    assert request is not None
+    return next(str(s.by) for h in request.hops if h.netns == "node1" for s in h.steps
+                if s.stage == "route")  # fmt: skip
+
+
+def _stopped() -> str:
+    cluster = Cluster.example()
+    cluster.stop_flanneld("node1")
+    request = cluster.connect("web2", "backend", 8080).request
+    assert request is not None
+    return request.end
+
+
+#: card -> (what the model does, what of it the right choice must say, what proves it)
+PROOFS: dict[str, tuple[Callable[[], str], str, str]] = {
+    "00-how-many": (_visited, "web2, node1 and web1", "web2, node1, web1"),
+    "03-ttl": (_ttl, "64", "64"),
+    "03-who": (_who, "docker0", "docker0"),
+    "03-mask": (_mask, "asks by ARP for 10.1.20.3", "ARP who-has 10.1.20.3 tell 10.1.15.2"),
+    "04-next-mac": (_first("web2:eth0"), "docker0's", "[web2:eth0>node1:docker0]"),
+    "04-into-flannel0": (_route, "10.1.0.0/16 dev flannel0", "10.1.0.0/16 dev flannel0"),
+    "04-source": (_first("backend:eth0"), "10.1.15.2", " 10.1.15.2:"),
+    "04-stopped": (_stopped, "lost at the router", "router"),
+}
+
+
+@pytest.mark.parametrize("card_id", cards())
+def test_the_right_choice_is_what_the_model_does(card_id: str) -> None:
+    """Every card has a proof; the proof agrees with its right choice."""
+    observe, says, proves = PROOFS[card_id]
+    (right,) = [choice for choice in card(card_id).choices if choice.right]
+    assert says in right.text
+    assert proves in observe()
+
+
+@pytest.mark.parametrize("shown", cards().values(), ids=lambda c: c.id)
+def test_every_choice_has_a_reaction_of_its_own(shown: Card) -> None:
+    """Two to four choices; sentences of at most twenty words."""
+    assert 2 <= len(shown.choices) <= 4
+    assert len({choice.reaction for choice in shown.choices}) == len(shown.choices)
+    for choice in shown.choices:
+        for sentence in (choice.text + " " + choice.reaction).replace("?", ".").split(". "):
+            assert len(sentence.split()) <= 20, sentence
+        if choice.right:
+            assert not choice.belief
+
+
+def test_the_widget_reacts_to_the_choice() -> None:
+    """A click shows the reaction and marks the button; another click replaces it."""
+    box = predict("03-ttl")
+    question, *buttons, answer = box.children
+    assert "Which TTL does web1 see?" in question.value
+    assert "Not so" not in answer.value
+    buttons[1].click()
+    assert "<b>Not so.</b> Only a router takes one" in answer.value
+    assert [b.icon for b in buttons] == ["", "times", ""]
+    buttons[0].click()
+    assert "<b>Right.</b> A bridge looks at MAC addresses only." in answer.value
+    assert [b.icon for b in buttons] == ["check", "", ""]
+    assert 'aria-live="polite"' in answer.value
+
+
+def test_a_card_says_itself_in_words() -> None:
+    """For GitHub, a PDF and nbval: no reaction is given away."""
+    bundle = predict("03-ttl")._repr_mimebundle_()
+    assert bundle["text/plain"].startswith("Predict: web2 pings web1")
+    assert "( ) 64" in bundle["text/plain"]
+    assert "<li>64</li>" in bundle["text/html"]
+    assert "Not so" not in bundle["text/html"]
+
+
+def test_an_unknown_card_is_named() -> None:
+    """With the nearest id."""
+    with pytest.raises(UnknownName, match="03-tll.*Did you mean 03-ttl"):
+        predict("03-tll")

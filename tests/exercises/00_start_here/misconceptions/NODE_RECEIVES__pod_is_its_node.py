@@ -1,0 +1,13 @@
+"""A packet for a pod ends at the pod's node.
+
+finds: 00.first.ended NODE_RECEIVES
+"""
+
+# answer: 00.first
+first = {
+    "ended_in": "node2",
+    "ttl_lost": 4,
+    "taken_by": ["node1", "node2"],
+    "near_ttl_lost": 0,
+    "near_route": "10.1.15.0/24 dev eth0",
+}

@@ -1,0 +1,10 @@
+"""web2 is told by ICMP.
+
+finds: 04.stopped.told ICMP_TO_POD
+"""
+
+# answer: 04.stopped
+stopped = {
+    "node1": {"route": "default via 192.168.66.1 dev eth0", "ends_in": "router", "told": "nobody"},
+    "node2": {"route": "10.1.0.0/16 dev flannel0", "ends_in": "node2", "told": "web2"},
+}

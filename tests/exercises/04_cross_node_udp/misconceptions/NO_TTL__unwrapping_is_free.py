@@ -1,0 +1,12 @@
+"""Taking off headers is free.
+
+finds: 04.decapsulate.ttl NO_TTL
+"""
+
+
+# answer: 04.decapsulate
+def decapsulate(packet):
+    """The inner packet that flanneld writes into flannel0, or None."""
+    if packet[22:24] != struct.pack("!H", 8285) or packet[36] <= 1:
+        return None
+    return packet[28:]
