@@ -299,6 +299,10 @@ class Trace(NamedTuple):
         """This trace as JSON-ready values."""
         return {"label": self.label, "hops": [hop.to_dict() for hop in self.hops]}
 
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        # IPython would print the bare tuple; a person wants the story.
+        printer.text(str(self))
+
     def __str__(self) -> str:
         from k8snetlib.story import trace_story
 
@@ -371,6 +375,10 @@ class Exchange(NamedTuple):
         from k8snetlib.wire import write_pcap
 
         return write_pcap(path, self.capture(), device)
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        # IPython would print the bare tuple; a person wants the story.
+        printer.text(str(self))
 
     def __str__(self) -> str:
         from k8snetlib.story import exchange_story

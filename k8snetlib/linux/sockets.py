@@ -256,8 +256,10 @@ def _error_in(visit: Visit, device: Device, packet: Packet, message: Icmp) -> No
         what = _ERROR_WORDS.get(message.code, f"unreachable, code {message.code}")
     client = _client_of(ns, quoted) if quoted is not None else None
     if client is None:
-        why = "ICMP {} from {}: no socket here sent what it quotes"
-        visit.step("icmp", "ignore", device.name, packet, why, (what, ip.src))
+        why, who = "ICMP {} from {}: no socket here sent what it quotes", _daemon_of(ns, quoted)
+        if who:
+            why = "ICMP {} from {}: it quotes {}, whose socket is not connected and is not told"
+        visit.step("icmp", "ignore", device.name, packet, why, (what, ip.src, who))
         return
     why = "ICMP {} from {}: the waiting process gets the error"
     visit.step("socket", "deliver", device.name, packet, why, (what, ip.src))
@@ -273,6 +275,15 @@ def _error_outcome(visit: Visit, message: Icmp) -> str:
     if message.code == FRAG_NEEDED:
         return "too-big"
     return "refused" if message.code in (2, PORT_UNREACHABLE) else "unreachable"
+
+
+def _daemon_of(ns: Netns, quoted: Packet | None) -> str:
+    """The process behind an unconnected UDP socket that sent the quoted datagram ("": none)."""
+    transport = quoted.headers[1] if quoted is not None and len(quoted.headers) > 1 else None
+    if quoted is None or type(transport) is not Udp:
+        return ""
+    listener = find_listener(ns, "udp", cast(IPv4, quoted.headers[0]).src, transport.sport)
+    return listener.process if listener is not None else ""
 
 
 def _client_of(ns: Netns, quoted: Packet) -> Client | None:
