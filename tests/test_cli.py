@@ -283,7 +283,19 @@ def started(monkeypatch):
     """What `k8snet lab` would have run."""
     calls = []
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    monkeypatch.setattr(subprocess, "call", lambda command, cwd: calls.append((command, cwd)) or 0)
+
+    class Started:
+        def __init__(self, command, cwd):
+            calls.append((command, cwd))
+            self.interrupted = False
+
+        def wait(self):
+            if not self.interrupted:
+                self.interrupted = True
+                raise KeyboardInterrupt
+            return 0
+
+    monkeypatch.setattr(subprocess, "Popen", Started)
     return calls
 
 

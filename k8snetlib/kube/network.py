@@ -1,0 +1,113 @@
+"""What lives here: our own ``ClusterNetwork`` document: what Kubernetes has no object for.
+
+It says how the nodes are connected, which machines stand beside the cluster, and how flannel,
+Docker's bridge and kube-proxy are configured. Without one, ``default_network`` takes the ranges
+that the Nodes and Services imply, and flannel's and kube-proxy's own defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from k8snetlib.address import Prefix, mask, number
+from k8snetlib.errors import BadManifest, K8sNetError
+from k8snetlib.kube.api import Host, Listen, NetworkSpec, Node, Service
+from k8snetlib.kube.fields import Fields
+from k8snetlib.kube.sockets import parse_socket
+
+BACKENDS = ("udp", "vxlan", "host-gw")
+PROXY_MODES = ("iptables", "nftables", "ipvs")
+_MTU = (576, 65535)
+
+
+def network(spec: Fields) -> NetworkSpec:
+    """The ``spec`` of a ClusterNetwork."""
+    underlay, flannel = spec.fields("underlay"), spec.fields("flannel")
+    bridge = spec.fields("bridge", optional=True)
+    return NetworkSpec(
+        node_network=underlay.prefix("nodeNetwork"),
+        pod_network=flannel.prefix("Network"),
+        service_network=spec.prefix("serviceNetwork"),
+        outside_network=underlay.prefix("outsideNetwork"),
+        hosts=tuple(_host(host) for host in underlay.each("hosts")),
+        backend=flannel.fields("Backend", optional=True).one_of("Type", BACKENDS, "udp"),
+        proxy_mode=spec.fields("kubeProxy", optional=True).one_of("mode", PROXY_MODES, "iptables"),
+        bridge=bridge.text("name", "docker0"),
+        hairpin=bridge.flag("hairpin", True),
+        mtu=underlay.number("mtu", *_MTU, 1500),
+    )
+
+
+def _host(fields: Fields) -> Host:
+    sockets = tuple(_socket(fields, text) for text in fields.texts("listen"))
+    beyond = fields.flag("beyondRouter", False)
+    return Host(fields.text("name"), fields.ip("address"), beyond, sockets)
+
+
+def _socket(fields: Fields, text: str) -> Listen:
+    try:
+        return parse_socket(text)
+    except K8sNetError as error:
+        raise fields.error("listen", f"is wrong: {error.message}", error.hint) from None
+
+
+def network_object(spec: NetworkSpec) -> dict[str, Any]:
+    """The document that ``network`` reads back to the same value."""
+    hosts = [
+        {
+            "name": host.name,
+            "address": host.ip,
+            **({"beyondRouter": True} if host.beyond_router else {}),
+            "listen": [str(socket) for socket in host.listens],
+        }
+        for host in spec.hosts
+    ]
+    return {
+        "apiVersion": "k8snetlib/v1",
+        "kind": "ClusterNetwork",
+        "metadata": {"name": "network"},
+        "spec": {
+            "underlay": {
+                "nodeNetwork": str(spec.node_network),
+                "outsideNetwork": str(spec.outside_network),
+                "mtu": spec.mtu,
+                "hosts": hosts,
+            },
+            "flannel": {"Network": str(spec.pod_network), "Backend": {"Type": spec.backend}},
+            "bridge": {"name": spec.bridge, "hairpin": spec.hairpin},
+            "serviceNetwork": str(spec.service_network),
+            "kubeProxy": {"mode": spec.proxy_mode},
+        },
+    }
+
+
+# -- without the document -------------------------------------------------------------------------
+
+
+def default_network(nodes: Iterable[Node], services: Iterable[Service]) -> NetworkSpec:
+    """The network that Nodes and Services imply; raises ``BadManifest`` where it stays open."""
+    nodes = tuple(nodes)
+    node_network = _around([Prefix.parse(node.ip) for node in nodes], 24)
+    gateway = node_network.host(1)
+    for node in nodes:
+        if node.ip == gateway:
+            raise BadManifest(
+                f"Node {node.name} has {gateway}, where the router would stand by default.",
+                "Describe the network in a network.yaml (docs/manifests.md).",
+            )
+    addresses = [Prefix.parse(service.cluster_ip) for service in services]
+    return NetworkSpec(
+        node_network=node_network,
+        pod_network=_around([node.pod_cidr for node in nodes], 16),
+        service_network=_around(addresses, 16) if addresses else Prefix.parse("10.96.0.0/16"),
+        outside_network=Prefix.parse("203.0.113.0/24"),
+    )
+
+
+def _around(prefixes: list[Prefix], longest: int) -> Prefix:
+    """The smallest prefix, not longer than ``longest`` bits, that holds all of them."""
+    length = min([longest, *(prefix.length for prefix in prefixes)])
+    while len({prefix.net & mask(length) for prefix in prefixes}) > 1:
+        length -= 1
+    return Prefix(number(prefixes[0].network) & mask(length), length)

@@ -1,0 +1,56 @@
+"""Every text can be read on every ground it stands on, in both themes (WCAG 2.2, 1.4.3)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from k8snetlib.views import scene
+from k8snetlib.views.palette import COLOURS, TEXT_ON, contrast, theme_css
+from k8snetlib.views.picture import FIGURE_STYLE
+from k8snetlib.views.player import player_style
+
+PAIRS = [(text, ground) for text, grounds in TEXT_ON.items() for ground in grounds]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "ratio"),
+    [("#000000", "#ffffff", 21.0), ("#ffffff", "#ffffff", 1.0), ("#777777", "#ffffff", 4.48)],
+)
+def test_the_sum_itself(one, other, ratio):
+    assert contrast(one, other) == pytest.approx(ratio, abs=0.01)
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(("text", "ground"), PAIRS, ids=lambda value: value)
+def test_text_contrast(text, ground, theme):
+    assert contrast(COLOURS[text][theme], COLOURS[ground][theme]) >= 4.5
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("line", ["node", "pod", "packet", "line", "process", "reply"])
+def test_lines_stand_out(line, theme):
+    """Graphics need 3 to 1 (WCAG 2.2, 1.4.11)."""
+    assert contrast(COLOURS[line][theme], COLOURS["ground"][theme]) >= 3
+
+
+def test_every_text_colour_is_tested():
+    styles = scene.STYLE + FIGURE_STYLE + player_style()
+    used = set(re.findall(r"[;{ ](?:color|fill): ?var\(--k-([\w-]+)\)", styles))
+    shapes = {name for name in COLOURS if name.endswith(("-fill", "-band"))}
+    shapes |= {"ground", "card", "packet", "packet-deep", "reply"}
+    assert used - shapes <= set(TEXT_ON)
+
+
+def test_every_variable_exists():
+    styles = scene.STYLE + FIGURE_STYLE + player_style()
+    assert set(re.findall(r"var\(--k-([\w-]+)\)", styles)) <= set(COLOURS)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["prefers-color-scheme:dark", '[data-jp-theme-light="false"]', '[data-jp-theme-light="true"]'],
+)
+def test_both_ways_to_ask_for_a_theme(said):
+    assert said in theme_css()

@@ -1,0 +1,167 @@
+"""Still pictures: the same cluster gives the same text, whoever cannot see it is told the same.
+
+``K8SNET_UPDATE_PICTURES=1 pytest tests/views`` stores the pictures of today; look at them first.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from k8snetlib import Cluster
+from k8snetlib.errors import UnknownName
+from k8snetlib.views import draw, play
+from k8snetlib.views.layout import lay_out
+from k8snetlib.views.plan import SMALL
+from tests.views.conftest import nodes_with_pods
+
+DATA = Path(__file__).parent / "data"
+SVG = "{http://www.w3.org/2000/svg}"
+
+PICTURES = {
+    "cluster": lambda cluster, exchange: draw(cluster),
+    "request": lambda cluster, exchange: draw(exchange),
+    "both": lambda cluster, exchange: draw(exchange, "both"),
+    "arp": lambda cluster, exchange: draw(exchange, 3),
+    "one-node": lambda cluster, exchange: draw(nodes_with_pods([2])),
+    "twelve-nodes": lambda cluster, exchange: draw(nodes_with_pods([0, 1, 2, 3, 5, 2] * 2)),
+}
+
+
+@pytest.fixture(params=PICTURES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def picture(name, cluster, exchange):
+    return PICTURES[name](cluster, exchange)
+
+
+def test_same_as_stored(name, picture, tmp_path):
+    stored = DATA / f"{name}.svg"
+    if os.environ.get("K8SNET_UPDATE_PICTURES"):
+        picture.save(str(stored))
+    drawn = tmp_path / f"{name}.svg"
+    picture.save(str(drawn))
+    same = stored.exists() and drawn.read_text("utf-8") == stored.read_text("utf-8")
+    assert same, f"the picture changed: compare {stored} (stored) with {drawn} (drawn now)"
+
+
+def test_drawing_twice_gives_the_same_text(name, picture):
+    fresh = Cluster.example()
+    again = PICTURES[name](fresh, Cluster.example().connect("web2", "10.1.20.3", port=8080))
+    assert again.svg == picture.svg
+
+
+def test_well_formed_and_named(picture):
+    root = ElementTree.fromstring(picture.svg)
+    assert root.get("role") == "img"
+    named = [root.find(f"{SVG}{tag}") for tag in ("title", "desc")]
+    assert all(element is not None and element.text for element in named)
+    assert root.get("aria-labelledby") == " ".join(element.get("id") for element in named)
+
+
+def test_html_first_then_words(picture):
+    bundle = picture._repr_mimebundle_()
+    assert list(bundle) == ["text/html", "text/plain"]
+    assert picture.svg in bundle["text/html"]
+    assert bundle["text/plain"] == picture.text == repr(picture)
+
+
+def test_words_tell_every_thing(cluster):
+    text = draw(cluster).text
+    for said in ("3 nodes, 5 pods", "node1 (192.168.66.11)", "web2 10.1.15.2", "docker0",
+                 "TUN device flannel0 read by flanneld", "ext (203.0.113.10)"):  # fmt: skip
+        assert said in text
+
+
+def test_table_holds_every_reason(exchange):
+    html = draw(exchange).html
+    assert html.count("<tr>") == len(exchange.request.steps) + 1
+    assert "TTL 64 becomes 63" in html and "✓ arrived" in html
+
+
+def test_ids_differ_between_pictures(cluster, exchange):
+    ids = [element.get("id")
+           for picture in (draw(cluster), draw(exchange), draw(exchange, "reply"))
+           for element in ElementTree.fromstring(picture.svg).iter() if element.get("id")]  # fmt: skip
+    assert len(ids) == len(set(ids)) == 6
+
+
+def test_request_and_reply_differ_by_more_than_colour(exchange):
+    svg = draw(exchange, "both").svg
+    assert "1 request: TCP SYN" in svg and "2 reply: TCP SYN/ACK" in svg
+    assert svg.count('class="way reply"') == 1 and "stroke-dasharray:9 6" in svg
+
+
+def test_a_cross_where_a_packet_ends():
+    lost = Cluster.example().connect("web2", "ext", port=80)
+    assert lost.reply is None
+    answer = next(trace for trace in lost.packets if not trace.delivered)
+    assert "cannot go on</text>" in draw(lost, answer).svg
+    assert "cannot go on</text>" not in draw(lost).svg
+
+
+def test_both_without_a_reply_is_the_request(exchange):
+    silent = exchange._replace(reply_at=None)
+    assert draw(silent, "both").text == draw(silent).text
+
+
+def test_no_packet_at_all_is_told(exchange):
+    sent = exchange._replace(
+        packets=(), request_at=None, reply_at=None, outcome="unreachable", reason="no route"
+    )
+    for shown in (draw(sent), play(sent).still):
+        assert shown.text == "No packet was sent. Outcome of the exchange: unreachable: no route."
+    assert set(play(sent)._repr_mimebundle_()) == {"text/html", "text/plain"}
+
+
+@pytest.mark.parametrize(
+    ("packet", "said"),
+    [
+        (-1, "Packets: 0 to 10."),
+        (99, "Packets: 0 to 10."),
+        ("answer", "'request', 'reply', 'both' or a number"),
+    ],
+)
+def test_no_such_packet(exchange, packet, said):
+    with pytest.raises(UnknownName, match=re.escape(said)):
+        draw(exchange, packet)
+
+
+@pytest.mark.parametrize(
+    "pods",
+    [[0], [1], [9], [2, 2], [5, 5, 5], [2] * 7, [1, 0, 3, 8, 2, 2, 2, 2, 1, 1, 1, 4]],
+    ids=lambda pods: f"{len(pods)} nodes",
+)
+def test_boxes_keep_their_distance(pods):
+    layout = lay_out(nodes_with_pods(pods))
+    solid = [
+        item for item in layout.items if item.kind in ("pod", "bridge", "hub", "tun", "daemon")
+    ]
+    for item in layout.items:
+        assert item.box.x >= 0 and item.box.right <= layout.width, item
+        assert item.box.y >= 0 and item.box.bottom <= layout.height, item
+    for n, one in enumerate(solid):
+        for other in solid[n + 1 :]:
+            apart = (
+                one.box.right <= other.box.x
+                or other.box.right <= one.box.x
+                or one.box.bottom <= other.box.y
+                or other.box.bottom <= one.box.y
+            )
+            assert apart, f"{one.anchor} and {other.anchor} overlap"
+
+
+def test_small_text_stays_readable(cluster):
+    """At a width of 1000 px the smallest text is at least 11 px."""
+    assert SMALL * 1000 / lay_out(cluster.topology).width >= 11
+
+
+def test_an_empty_cluster_can_be_drawn():
+    assert "An empty cluster." in draw(nodes_with_pods([])).text or draw(nodes_with_pods([])).svg
