@@ -14,7 +14,7 @@ from __future__ import annotations
 from k8snetlib.address import Prefix, mac_for, number
 from k8snetlib.errors import BadManifest, NotModelled
 from k8snetlib.flannel.udp import OVERHEAD, UdpProxy
-from k8snetlib.kube.api import ClusterSpec, Host, Node, Pod
+from k8snetlib.kube.api import BACKENDS, PROXY_MODES, ClusterSpec, Host, Node, Pod
 from k8snetlib.linux.netns import Device, Netns
 from k8snetlib.linux.network import Network
 from k8snetlib.linux.route import Route
@@ -26,8 +26,6 @@ NODE_SYSCTLS = {
     "net.bridge.bridge-nf-call-iptables": 1,
 }
 KUBELET_PORT = 10250
-BACKENDS = ("udp", "vxlan", "host-gw")
-PROXY_MODES = ("iptables", "nftables", "ipvs")
 
 
 def assemble(spec: ClusterSpec, seed: int = 0) -> Network:

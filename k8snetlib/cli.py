@@ -21,8 +21,7 @@ import k8snetlib
 from k8snetlib.address import parse_ip
 from k8snetlib.cluster import Cluster
 from k8snetlib.errors import BadAddress, BadPacket, K8sNetError, UnknownName, nearest
-from k8snetlib.kube.api import ClusterSpec, example_spec
-from k8snetlib.kube.network import BACKENDS, PROXY_MODES
+from k8snetlib.kube.api import BACKENDS, PROXY_MODES, ClusterSpec, example_spec
 from k8snetlib.trace import Exchange
 
 PROTOCOLS = ("tcp", "udp", "icmp")

@@ -9,42 +9,18 @@ What may not live here: decisions, pictures (see ``views``). Everything is read 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from textwrap import wrap as _wrap
 
 from k8snetlib.packet import Arp, Ethernet, Header, IPv4, Packet, Tcp, Udp, Vxlan
 from k8snetlib.trace import NO_NAMES, Exchange, Hop, Names, Step, Trace
+from k8snetlib.words import annotate
 
 WIDTH = 100
 
 _MARKS = {"pass": " ", "deliver": "✓", "park": "…", "ignore": "·", "error": "✗", "drop": "✗"}
 _TCP_WORDS = {"S": "SYN", "SA": "SYN/ACK", "A": "ACK", "AP": "data", "R": "reset", "AR": "reset",
               "FA": "FIN", "AF": "FIN"}  # fmt: skip
-
-# An address, or one with a port, that is not a prefix; or a MAC address; or quoted text, as it is.
-_FINDS = re.compile(
-    r"(?<!\w)'[^']*'|(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(:\d+)?(?![\w.]*[/\d])|((?:[0-9a-f]{2}:){5}[0-9a-f]{2})"
-)
-
-
-def annotate(text: str, names: Names, known: Iterable[str] = ()) -> str:
-    """``text`` with the owner behind every address: ``10.1.20.3:8080 (backend)``.
-
-    Prefixes and what stands in quotation marks stay as they are; so do addresses whose owner is in
-    ``known``, and all but the first mention of one owner.
-    """
-    told = set(known)
-
-    def with_owner(match: re.Match[str]) -> str:
-        ip, mac = match.group(1), match.group(3)
-        owner = names.ips.get(ip) if ip else names.macs.get(mac) if mac else None
-        if owner is None or owner in told or text[match.end() :].startswith(" ("):
-            return match.group()
-        told.add(owner)
-        return f"{match.group()} ({owner})"
-
-    return _FINDS.sub(with_owner, text)
 
 
 def wrap(text: str, width: int, **options: str) -> list[str]:

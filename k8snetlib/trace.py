@@ -278,9 +278,9 @@ class Trace(NamedTuple):
         """
         steps = self.steps
         for verdicts in (("deliver",), ("error", "drop", "park")):
-            for step in reversed(steps):
-                if step.verdict in verdicts:
-                    return step
+            ends: list[Step] = [step for step in steps if step.verdict in verdicts]
+            if ends:
+                return ends[-1]
         final: Step = steps[-1]
         return final
 

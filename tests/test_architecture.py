@@ -19,7 +19,7 @@ ROOMS = [
     {"errors"},
     {"address"},
     {"packet"},
-    {"wire", "topology", "trace", "story"},
+    {"wire", "topology", "trace", "words", "story"},
     {"linux"},
     {"etcd"},
     {"flannel", "kube"},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import simplifications
+from tools import pictures, simplifications
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -24,6 +24,12 @@ def test_the_page_of_simplifications_is_fresh() -> None:
     assert simplifications.PAGE.read_text() == simplifications.page(), (
         "stale: run `python tools/simplifications.py`"
     )
+
+
+def test_the_pictures_of_the_readme_are_fresh() -> None:
+    for name, svg in pictures.pictures().items():
+        stored = pictures.FOLDER / name
+        assert stored.read_text() == svg, f"{name} is stale: run `python tools/pictures.py`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

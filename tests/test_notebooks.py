@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def sentences(text: str) -> list[str]:
     return [s.strip() for p in flat for s in re.split(r"(?<=[.?!:;])\s+", p) if s.strip()]
 
 
-@pytest.mark.parametrize("path", (*LESSONS, *EXERCISES), ids=IDS)
+@pytest.mark.parametrize("path", [*LESSONS, *EXERCISES], ids=IDS)
 def test_form(path: Path) -> None:
     """Valid, stable ids, one h1, headings in order, short cells, working links."""
     notebook = read(path)
@@ -51,7 +52,7 @@ def test_form(path: Path) -> None:
     levels = [len(m) for m in re.findall(r"^(#+) ", prose(notebook), flags=re.M)]
     assert levels.count(1) == 1
     assert levels[0] == 1
-    assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False)), levels
+    assert all(b - a <= 1 for a, b in pairwise(levels)), levels
     for cell in cells:
         if cell.cell_type == "code":
             assert len(cell.source.splitlines()) <= MOST_LINES, cell.id

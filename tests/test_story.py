@@ -12,8 +12,9 @@ import pytest
 
 from k8snetlib import Cluster
 from k8snetlib.packet import Ethernet, IPv4, Tcp, Udp, Vxlan, stack_of
-from k8snetlib.story import WIDTH, annotate, exchange_story, trace_story
+from k8snetlib.story import WIDTH, exchange_story, trace_story
 from k8snetlib.trace import Exchange, Hop, Names, Step, Trace
+from k8snetlib.words import annotate
 
 KEPT = Path(__file__).parent / "data" / "story_cross_node.txt"
 NAMES = Names(
@@ -118,13 +119,13 @@ def test_a_trace_alone():
 ANNOTATED = [
     ("for 10.1.20.3", "for 10.1.20.3 (backend)"),
     ("for 10.1.20.3:8080!", "for 10.1.20.3:8080 (backend)!"),
-    ("at 02:42:0a:01:14:03", "at 02:42:0a:01:14:03 (backend:eth0)"),
+    ("at 02:42:0a:01:14:03", "at 02:42:0a:01:14:03 (eth0 of backend)"),
     ("10.1.20.3 and 10.1.20.3", "10.1.20.3 (backend) and 10.1.20.3"),
     ("in 10.1.20.0/24", "in 10.1.20.0/24"),
     ("in 10.1.20.3/32", "in 10.1.20.3/32"),
     ("not 110.1.20.3 nor 10.1.20.33", "not 110.1.20.3 nor 10.1.20.33"),
     ("the route 'via 10.1.15.1 dev eth0'", "the route 'via 10.1.15.1 dev eth0'"),
-    ("the node's 10.1.15.1 isn't 10.1.20.3", "the node's 10.1.15.1 (node1 docker0) isn't 10.1.20.3 (backend)"),
+    ("the node's 10.1.15.1 isn't 10.1.20.3", "the node's 10.1.15.1 (docker0 of node1) isn't 10.1.20.3 (backend)"),
     ("10.1.20.3 (backend) said", "10.1.20.3 (backend) said"),
     ("10.9.9.9", "10.9.9.9"),
 ]  # fmt: skip

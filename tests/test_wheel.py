@@ -9,6 +9,7 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).resolve().parent.parent
+MATERIAL = "k8snetlib/course/material"
 NOISE = {".pyc", ".pyo"}
 
 
@@ -26,7 +27,17 @@ def test_every_file_of_the_package(names):
         for path in (ROOT / "k8snetlib").rglob("*")
         if path.is_file() and path.suffix not in NOISE
     }
-    assert {name for name in names if ".dist-info/" not in name} == package
+    course = {
+        f"{MATERIAL}/{path.relative_to(ROOT).as_posix()}"
+        for folder in ("notebooks", "exercises")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and path.suffix in {".ipynb", ".py", ".toml"}
+    } | {f"{MATERIAL}/conftest.py"}
+    shipped = {name for name in names if ".dist-info/" not in name}
+    assert shipped >= package
+    assert shipped - package >= course
+    rest = shipped - package - course
+    assert not rest, "only the package and the course may be in the wheel"
 
 
 @pytest.mark.parametrize("name", ["METADATA", "entry_points.txt", "licenses/LICENSE"])

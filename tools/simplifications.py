@@ -1,7 +1,7 @@
 """Writes docs/simplifications.md from what the modules themselves say under "Simplified here".
 
-    python tools/simplifications.py          writes the page
-    python tools/simplifications.py --check  exit status 1 if the page is stale
+python tools/simplifications.py          writes the page
+python tools/simplifications.py --check  exit status 1 if the page is stale
 """
 
 from __future__ import annotations

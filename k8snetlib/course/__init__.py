@@ -1,8 +1,8 @@
 """What lives here: the course around the model — exercises, checks, incidents, grading.
 
-A learner's cells need few names: ``from k8snetlib.course import board, check, hint, predict``;
-work on Binder is saved and brought back with ``export_work`` and ``restore_work``. They load when they are
-asked for: pytest reads this package for its plugin and needs none of them.
+A learner's cells need few names: ``from k8snetlib.course import board, check, hint, predict``; work
+on Binder is saved and brought back with ``export_work`` and ``restore_work``. They load when they
+are asked for: pytest reads this package for its plugin and needs none of them.
 
 What may not live here: anything the model itself needs. The library works without a notebook.
 """

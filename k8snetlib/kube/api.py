@@ -17,6 +17,9 @@ from typing import NamedTuple
 
 from k8snetlib.address import Prefix
 
+BACKENDS = ("udp", "vxlan", "host-gw")
+PROXY_MODES = ("iptables", "nftables", "ipvs")
+
 
 class Listen(NamedTuple):
     """A socket that a program opens: ``proto`` tcp or udp, a bound address, a port."""

@@ -12,12 +12,10 @@ from typing import Any
 
 from k8snetlib.address import Prefix, mask, number
 from k8snetlib.errors import BadManifest, K8sNetError
-from k8snetlib.kube.api import Host, Listen, NetworkSpec, Node, Service
+from k8snetlib.kube.api import BACKENDS, PROXY_MODES, Host, Listen, NetworkSpec, Node, Service
 from k8snetlib.kube.fields import Fields
 from k8snetlib.kube.sockets import parse_socket
 
-BACKENDS = ("udp", "vxlan", "host-gw")
-PROXY_MODES = ("iptables", "nftables", "ipvs")
 _MTU = (576, 65535)
 
 

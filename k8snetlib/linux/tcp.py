@@ -159,6 +159,10 @@ def _syn_sent(visit: Visit, device: Device, packet: Packet, socket: TcpSocket) -
     client.heard(visit.flight)
     open_ = socket._replace(state="ESTABLISHED", ack=_plus(tcp.seq, 1))
     network.begin(ns, _send, _segment(network, ns, open_, ACK), socket.process)
+    if not client.payload:  # nothing to ask: that the connection stands is the answer
+        ns.tcp[socket.key] = open_
+        client.end("delivered", f"{socket.peer}:{socket.peer_port} accepted the connection")
+        return
     request = _segment(network, ns, open_, ACK | PSH, client.payload)
     network.begin(ns, _send, request, socket.process)
     ns.tcp[socket.key] = open_._replace(seq=_plus(open_.seq, len(client.payload)))

@@ -32,8 +32,9 @@ from k8snetlib.packet import (
     size_of,
 )
 from k8snetlib.trace import Names, label_of
-from k8snetlib.views.text import owner_words, protocol_words
+from k8snetlib.views.text import protocol_words
 from k8snetlib.wire import encode
+from k8snetlib.words import owner_words
 
 FieldRow = list[str]
 

@@ -24,8 +24,9 @@ from k8snetlib.views.geometry import Point, keep_right, number, path_data
 from k8snetlib.views.layout import lay_out
 from k8snetlib.views.palette import theme_css
 from k8snetlib.views.plan import Layout
-from k8snetlib.views.text import VERDICT_WORDS, annotate, decider, packet_title, place_words
+from k8snetlib.views.text import VERDICT_WORDS, decider, packet_title, place_words
 from k8snetlib.views.walk import Stop, lines, spots, stops
+from k8snetlib.words import annotate
 
 #: Which packet of an exchange: its number, ``"request"``, ``"reply"``, or the packet itself.
 Which: TypeAlias = int | str | Trace | None

@@ -42,7 +42,6 @@ from k8snetlib.views.picture import Picture, Which, choose, draw
 from k8snetlib.views.plan import Layout
 from k8snetlib.views.text import (
     VERDICT_WORDS,
-    annotate,
     decider,
     packet_title,
     place_words,
@@ -50,6 +49,7 @@ from k8snetlib.views.text import (
     who,
 )
 from k8snetlib.views.walk import Spot, spots
+from k8snetlib.words import annotate
 
 
 def player_data(exchange: Exchange, packet: Which = None) -> dict[str, Any]:

@@ -1,26 +1,20 @@
 """What lives here: what the pictures and the step player say, in words.
 
-Names are added to addresses (``annotate``), a packet of an exchange gets a title that a person
-would give it (``packet_title``), and whatever decided a step is named (``decider``).
+A packet of an exchange gets a title that a person would give it (``packet_title``), and whatever
+decided a step is named (``decider``). Names are added to addresses in ``words``.
 
 What may not live here: HTML, SVG, JSON.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from k8snetlib.packet import Arp, Icmp, IPv4, Tcp, Udp
 from k8snetlib.topology import Host
 from k8snetlib.trace import Exchange, Names, Step, Trace
-
-_ADDRESS = re.compile(
-    r"(?P<quoted>(?<!\w)'[^']*')"
-    r"|(?P<mac>\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b)"
-    r"|(?P<ip>(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d/]|\.\d))(?P<port>:\d+)?"
-)
+from k8snetlib.words import owner_words
 
 #: Verdict -> (sign, word): what the player shows. The sign is never alone.
 VERDICT_WORDS: Mapping[str, tuple[str, str]] = {
@@ -45,42 +39,6 @@ _TCP_WORDS = {
     "S": "SYN", "SA": "SYN/ACK", "A": "ACK", "AP": "data", "FA": "FIN", "FAP": "FIN",
     "R": "reset", "AR": "reset",
 }  # fmt: skip
-
-
-def owner_words(owner: str) -> str:
-    """``node1 docker0`` or ``node1:docker0`` as people say it: ``docker0 of node1``."""
-    parts = owner.replace(":", " ").split()
-    return f"{parts[1]} of {parts[0]}" if len(parts) == 2 else owner
-
-
-def annotate(text: str, names: Names) -> str:
-    """Adds the owner's name to every address: ``10.1.20.3 (backend)``.
-
-    Nothing is said twice: an address gets its name once in a text, and not where the text named
-    the owner before. Subnets (``10.1.20.0/24``) and what stands in quotation marks (a route as
-    ``ip route`` prints it) are left as they are.
-    """
-    done: set[str] = set()
-
-    def name(match: re.Match[str]) -> str:
-        whole, address = match[0], match["mac"] or match["ip"]
-        if not address or address in done:
-            return whole
-        owner = names.macs.get(address) if match["mac"] else names.ips.get(address)
-        if not owner or not address.strip("0:"):
-            return whole
-        done.add(address)
-        before, after = text[: match.start()], text[match.end() :]
-        if after.startswith(" (") or _says(before, owner):
-            return whole
-        return f"{whole} ({owner_words(owner)})"
-
-    return _ADDRESS.sub(name, text)
-
-
-def _says(text: str, owner: str) -> bool:
-    forms = {owner, owner_words(owner)}
-    return any(re.search(rf"(?<![\w-]){re.escape(form)}(?![\w-])", text) for form in forms)
 
 
 def who(ip: str, names: Names) -> str:

@@ -129,5 +129,5 @@ def test_a_card_says_itself_in_words() -> None:
 
 def test_an_unknown_card_is_named() -> None:
     """With the nearest id."""
-    with pytest.raises(UnknownName, match="03-tll.*Did you mean 03-ttl"):
+    with pytest.raises(UnknownName, match=r"03-tll.*Did you mean 03-ttl"):
         predict("03-tll")

@@ -126,7 +126,7 @@ def test_stopping_twice_and_starting_twice_are_mistakes() -> None:
     with pytest.raises(K8sNetError, match="runs on node1 already"):
         cluster.start_flanneld("node1")
     cluster.stop_flanneld("node1")
-    with pytest.raises(K8sNetError, match="does not run on node1. It runs on: node2, node3"):
+    with pytest.raises(K8sNetError, match=r"does not run on node1\. It runs on: node2, node3"):
         cluster.stop_flanneld("node1")
     with pytest.raises(K8sNetError, match="no node called 'web1'"):
         cluster.start_flanneld("web1")

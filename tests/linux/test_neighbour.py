@@ -96,7 +96,7 @@ def test_reachable_turns_stale_with_time(cluster: Cluster) -> None:
     assert current_state(entry, web2, 30.0) == "REACHABLE"
     assert current_state(entry, web2, 30.1) == "STALE"
     cluster.advance("1h")
-    assert [t.label for t in cluster.ping("web2", "web1").packets][0] == "ICMP echo-request"
+    assert cluster.ping("web2", "web1").packets[0].label == "ICMP echo-request"
 
 
 def test_an_answer_that_nobody_asked_for_teaches_nothing(cluster: Cluster) -> None:

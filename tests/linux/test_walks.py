@@ -141,3 +141,13 @@ def test_a_walk_that_goes_in_circles_is_stopped() -> None:
             cluster.ping("node1", "node2")
     finally:
         module.MOST_MOVES = most
+
+
+def test_a_connection_without_a_request_is_delivered_when_it_stands() -> None:
+    """``payload=0``: SYN, SYN/ACK, ACK, and nothing to wait for."""
+    cluster = Cluster.example()
+    exchange = cluster.connect("web2", "web1", 80, payload=0)
+    assert exchange.outcome == "delivered"
+    labels = [t.label for t in exchange.packets if not t.label.startswith("ARP")]
+    assert labels == ["TCP S", "TCP SA", "TCP A"]
+    assert not cluster["web1"].tcp

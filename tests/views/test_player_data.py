@@ -13,8 +13,8 @@ import pytest
 from k8snetlib import Cluster
 from k8snetlib.views import play
 from k8snetlib.views.player import Player, player_data
-from k8snetlib.views.text import annotate
 from k8snetlib.wire import encode
+from k8snetlib.words import annotate
 
 EXCHANGES = {
     "other node": lambda c: c.connect("web2", "10.1.20.3", port=8080),

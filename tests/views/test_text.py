@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from k8snetlib.trace import Names
-from k8snetlib.views.text import annotate, decider, owner_words, packet_title, place_words
+from k8snetlib.views.text import decider, packet_title, place_words
+from k8snetlib.words import annotate, owner_words
 
 NAMES = Names(
     {"02:42:0a:01:14:03": "backend:eth0", "00:00:00:00:00:00": "node1:flannel0"},
