@@ -1,6 +1,6 @@
 """Draws the pictures of the README afresh.
 
-    python tools/pictures.py          writes docs/pictures/*.svg
+python tools/pictures.py          writes docs/pictures/*.svg
 """
 
 from __future__ import annotations

@@ -21,47 +21,47 @@ _DARK = "--ink:#e6edf3;--soft:#9ea7b3;--line:#3d444d;--card:#161b22;--sunk:#0d11
 _DARK += "--pass:#56d364;--fail:#ff8e86;--error:#f0a35e;--open:#9ea7b3;"
 
 _STYLE = (
-    f".k8snet{{{_LIGHT}color:var(--ink);background:var(--card);border:1px solid var(--line);"
+    f".k8snet-report{{{_LIGHT}color:var(--ink);background:var(--card);border:1px solid var(--line);"
     "border-radius:8px;padding:12px 16px;margin:4px 0;max-width:960px;"
     "font:14px/1.5 system-ui,sans-serif;box-sizing:border-box;overflow-wrap:anywhere}"
-    f"@media(prefers-color-scheme:dark){{.k8snet{{{_DARK}}}}}"
-    f"[data-jp-theme-light='true'] .k8snet{{{_LIGHT}}}"
-    f"[data-jp-theme-light='false'] .k8snet{{{_DARK}}}"
-    ".k8snet h3{font-size:16px;line-height:1.4;margin:0 0 2px;color:inherit}"
-    ".k8snet p{margin:4px 0;color:inherit}.k8snet .sum{color:var(--soft)}"
-    ".k8snet .sum .st{margin-right:.6em}"
-    ".k8snet ul{list-style:none;margin:8px 0;padding:0}"
-    ".k8snet li.item{border-top:1px solid var(--line);padding:8px 0 6px;margin:0}"
-    ".k8snet .row{display:flex;gap:10px;align-items:baseline;flex-wrap:wrap}"
-    ".k8snet .row>span:nth-child(2){flex:1 1 12em}.k8snet .pts{color:var(--soft)}"
-    ".k8snet .st{font-weight:600;min-width:10.5em}"
-    ".k8snet .pass{color:var(--pass)}.k8snet .fail{color:var(--fail)}"
-    ".k8snet .error,.k8snet .internal-error{color:var(--error)}"
-    ".k8snet .not-attempted{color:var(--open)}"
-    ".k8snet .find{border-left:3px solid var(--line);padding-left:10px;margin:6px 0 6px 2px}"
-    ".k8snet details{margin:6px 0}.k8snet details details{margin-left:14px}"
-    ".k8snet summary{cursor:pointer;color:var(--ink);text-decoration:underline dotted}"
-    ".k8snet summary:focus-visible{outline:2px solid currentColor;outline-offset:2px}"
-    ".k8snet pre{background:var(--sunk);color:var(--ink);border:1px solid var(--line);"
+    f"@media(prefers-color-scheme:dark){{.k8snet-report{{{_DARK}}}}}"
+    f"[data-jp-theme-light='true'] .k8snet-report{{{_LIGHT}}}"
+    f"[data-jp-theme-light='false'] .k8snet-report{{{_DARK}}}"
+    ".k8snet-report h3{font-size:16px;line-height:1.4;margin:0 0 2px;color:inherit}"
+    ".k8snet-report p{margin:4px 0;color:inherit}.k8snet-report .sum{color:var(--soft)}"
+    ".k8snet-report .sum .st{margin-right:.6em}"
+    ".k8snet-report ul{list-style:none;margin:8px 0;padding:0}"
+    ".k8snet-report li.item{border-top:1px solid var(--line);padding:8px 0 6px;margin:0}"
+    ".k8snet-report .row{display:flex;gap:10px;align-items:baseline;flex-wrap:wrap}"
+    ".k8snet-report .row>span:nth-child(2){flex:1 1 12em}.k8snet-report .pts{color:var(--soft)}"
+    ".k8snet-report .st{font-weight:600;min-width:10.5em}"
+    ".k8snet-report .pass{color:var(--pass)}.k8snet-report .fail{color:var(--fail)}"
+    ".k8snet-report .error,.k8snet-report .internal-error{color:var(--error)}"
+    ".k8snet-report .not-attempted{color:var(--open)}"
+    ".k8snet-report .find{border-left:3px solid var(--line);padding-left:10px;margin:6px 0 6px 2px}"
+    ".k8snet-report details{margin:6px 0}.k8snet-report details details{margin-left:14px}"
+    ".k8snet-report summary{cursor:pointer;color:var(--ink);text-decoration:underline dotted}"
+    ".k8snet-report summary:focus-visible{outline:2px solid currentColor;outline-offset:2px}"
+    ".k8snet-report pre{background:var(--sunk);color:var(--ink);border:1px solid var(--line);"
     "border-radius:6px;padding:8px 10px;margin:6px 0;font-size:12.5px;line-height:1.45;"
     "max-height:26em;overflow:auto;white-space:pre}"
-    ".k8snet .pic{overflow-x:auto}"
-    ".k8snet table{border-collapse:collapse;width:100%;margin:8px 0;color:inherit}"
-    ".k8snet caption{text-align:left;font-weight:600;padding:4px 0}"
-    ".k8snet th,.k8snet td{text-align:left;padding:5px 10px 5px 0;"
+    ".k8snet-report .pic{overflow-x:auto}"
+    ".k8snet-report table{border-collapse:collapse;width:100%;margin:8px 0;color:inherit}"
+    ".k8snet-report caption{text-align:left;font-weight:600;padding:4px 0}"
+    ".k8snet-report th,.k8snet-report td{text-align:left;padding:5px 10px 5px 0;"
     "border-bottom:1px solid var(--line);background:var(--card);vertical-align:top}"
-    ".k8snet td.num,.k8snet th.num{text-align:right;white-space:nowrap}"
+    ".k8snet-report td.num,.k8snet-report th.num{text-align:right;white-space:nowrap}"
 )
 
 #: Twice the class: stronger than what JupyterLab says about tables and lists in an output.
-STYLE = _STYLE.replace(".k8snet ", ".k8snet.k8snet ")
+STYLE = _STYLE.replace(".k8snet-report ", ".k8snet-report.k8snet ")
 
 
 def card(inner: str, label: str) -> str:
     """A framed part of a page, with its own style sheet; ``label`` names it for screen readers."""
     return (
         f"<style>{STYLE}</style>"
-        f'<section class="k8snet" aria-label="{escape(label, quote=True)}">{inner}</section>'
+        f'<section class="k8snet-report" aria-label="{escape(label, quote=True)}">{inner}</section>'
     )
 
 

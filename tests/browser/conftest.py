@@ -157,24 +157,51 @@ _number = itertools.count(1)
 def open_notebook(lab: Lab, browser: Any) -> Iterator[Callable[..., Any]]:
     pages = []
 
-    def open_(sources: list[str], **options: Any) -> Any:
-        path = lab.folder / f"test{next(_number)}.ipynb"
-        write_notebook(path, sources)
+    def open_(sources: list[str] | Path, **options: Any) -> Any:
+        if isinstance(sources, Path):
+            # A notebook of the course, in a folder as in the repository.
+            home = lab.folder / f"course{next(_number)}" / sources.parent.relative_to(ROOT)
+            shutil.copytree(sources.parent, home)
+            path = home / sources.name
+        else:
+            path = lab.folder / f"test{next(_number)}.ipynb"
+            write_notebook(path, sources)
+        theme = options.pop("theme", None)
         page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}} | options)
         pages.append(page)
         page.errors, page.offsite = [], []
         page.on("pageerror", lambda error: page.errors.append(str(error)))
         ours = (lab.base, "data:", "blob:")
         page.on("request", lambda r: r.url.startswith(ours) or page.offsite.append(r.url))
-        page.goto(f"{lab.base}/doc/tree/{path.name}?token={lab.token}&reset")
+        place = path.relative_to(lab.folder).as_posix()
+        page.goto(f"{lab.base}/doc/tree/{place}?token={lab.token}&reset")
         idle = f"{CURRENT}?.sessionContext?.session?.kernel?.status === 'idle'"
         page.wait_for_function(idle, timeout=60_000)
+        if theme:
+            set_theme(page, theme)
         run_all(page)
         return page
 
     yield open_
     for page in pages:
         page.close()
+
+
+def set_theme(page: Any, theme: str) -> None:
+    """Switches JupyterLab to its light or dark theme."""
+    name = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[theme]
+    page.evaluate(
+        "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name
+    )
+    dark = str(theme == "light").lower()
+    page.wait_for_function(f"document.body.dataset.jpThemeLight === '{dark}'")
+
+
+def artefacts() -> Path:
+    """Where screenshots are kept: K8SNET_ARTEFACTS, else ``artefacts`` in the repository."""
+    folder = Path(os.environ.get("K8SNET_ARTEFACTS") or ROOT / "artefacts")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def run_all(page: Any, command: str = "notebook:run-all-cells") -> None:

@@ -10,7 +10,8 @@ from importlib.resources import files
 import pytest
 
 from k8snetlib import Cluster
-from k8snetlib.views.text import annotate, packet_title
+from k8snetlib.views.text import packet_title
+from k8snetlib.words import annotate
 from tests.browser.conftest import run_all
 
 pytestmark = pytest.mark.browser

@@ -1,0 +1,103 @@
+"""Every lesson and every exercise in a real JupyterLab: opens, runs to its end, looks right.
+
+Screenshots of each lesson in the light and the dark theme are kept as artefacts.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from k8snetlib.course.prediction import cards
+from tests.browser.conftest import ROOT, artefacts
+
+pytestmark = pytest.mark.browser
+
+LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+EXERCISES = sorted((ROOT / "exercises").glob("*/exercise.ipynb"))
+OURS = [".k8snet-player", ".k8snet-figure", ".k8snet-card", ".k8snet-report"]
+
+
+def serious(page: Any) -> list[str]:
+    """What axe calls serious or critical in our own outputs."""
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
+    found = page.evaluate(
+        """async (ours) => {
+            const there = ours.filter((name) => document.querySelector(name));
+            const result = await axe.run({include: there.map((name) => [name])},
+                                         {resultTypes: ['violations']});
+            return result.violations.filter((v) => ['serious', 'critical'].includes(v.impact))
+                .map((v) => v.id + ': ' + v.nodes.map((n) => n.html).join(' | '));
+        }""",
+        OURS,
+    )
+    return list(found)
+
+
+def whole(page: Any, path: Path) -> None:
+    """A screenshot of the whole notebook, however long it is."""
+    height = page.evaluate(
+        "Math.max(...[...document.querySelectorAll('.jp-WindowedPanel-outer, .jp-Notebook')]"
+        ".map((part) => part.scrollHeight))"
+    )
+    page.set_viewport_size({"width": 1280, "height": min(int(height) + 120, 16_000)})
+    page.wait_for_timeout(500)
+    page.screenshot(path=str(path))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda p: p.stem)
+def test_a_lesson_runs_to_its_end(open_notebook: Any, lesson: Path, theme: str) -> None:
+    """No cell fails, nothing leaves this machine, our outputs have no serious axe issue."""
+    page = open_notebook(lesson, theme=theme)
+    page.wait_for_selector(".k8snet-player, .k8snet-figure")
+    page.wait_for_timeout(500)
+    whole(page, artefacts() / f"lesson-{lesson.stem}-{theme}.png")
+    assert page.errors == []
+    assert page.offsite == []
+    assert serious(page) == []
+
+
+def test_a_prediction_card_reacts_to_mouse_and_keyboard(open_notebook: Any) -> None:
+    """A click, and Enter on a focused choice: the reaction is shown, politely announced."""
+    card = cards()["03-ttl"]
+    page = open_notebook(["from k8snetlib.course import predict", "predict('03-ttl')"])
+    box = page.locator(".k8snet-card")
+    box.wait_for()
+    buttons = box.locator("button")
+    assert buttons.count() == len(card.choices)
+    for n, choice in enumerate(card.choices):
+        assert choice.text in buttons.nth(n).inner_text()
+    buttons.nth(1).click()
+    page.wait_for_function(
+        "words => document.querySelector('.k8snet-card').innerText.includes(words)",
+        arg=card.choices[1].reaction,
+    )
+    buttons.nth(0).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "words => document.querySelector('.k8snet-card').innerText.includes(words)",
+        arg=card.choices[0].reaction,
+    )
+    assert "polite" in (box.locator("[role=status]").last.get_attribute("aria-live") or "")
+    assert serious(page) == []
+    box.screenshot(path=str(artefacts() / "prediction-card.png"))
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda p: p.parent.name)
+def test_an_untouched_exercise_runs_and_says_not_attempted(
+    open_notebook: Any, exercise: Path
+) -> None:
+    """*Run All* goes through; every check says "not attempted"; no traceback."""
+    page = open_notebook(exercise)
+    page.wait_for_timeout(500)
+    text = page.locator(".jp-Notebook").inner_text()
+    assert "not attempted" in text
+    assert "Traceback" not in text
+    whole(page, artefacts() / f"exercise-{exercise.parent.name}.png")
+    assert page.errors == []
+    assert page.offsite == []
+    assert serious(page) == []
