@@ -54,7 +54,7 @@ _STYLE = (
 )
 
 #: Twice the class: stronger than what JupyterLab says about tables and lists in an output.
-STYLE = _STYLE.replace(".k8snet-report ", ".k8snet-report.k8snet ")
+STYLE = _STYLE.replace(".k8snet-report ", ".k8snet-report.k8snet-report ")
 
 
 def card(inner: str, label: str) -> str:

@@ -44,6 +44,10 @@ def whole(page: Any, path: Path) -> None:
         ".map((part) => part.scrollHeight))"
     )
     page.set_viewport_size({"width": 1280, "height": min(int(height) + 120, 16_000)})
+    page.evaluate(
+        "[...document.querySelectorAll('.jp-WindowedPanel-outer, .jp-Notebook')]"
+        ".forEach((part) => part.scrollTo(0, 0))"
+    )
     page.wait_for_timeout(500)
     page.screenshot(path=str(path))
 
