@@ -8,9 +8,11 @@ import struct
 import subprocess
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from k8snetlib import Cluster
 from k8snetlib.errors import BadPacket, K8sNetError, UnknownName
 from k8snetlib.packet import Packet
 from k8snetlib.trace import NO_NAMES, Exchange, Frame, Trace
@@ -296,3 +298,38 @@ def test_tshark_sees_devices_directions_and_labels(tmp_path: Path) -> None:
 def test_an_empty_capture_is_a_file_too(tmp_path: Path) -> None:
     assert write_pcap(tmp_path / "empty.pcapng", []) == 0
     assert tshark(tmp_path / "empty.pcapng") == []
+
+
+# --- what the model writes ---
+
+MODEL = {
+    "across nodes": lambda c: c.connect("web2", "backend", 8080),
+    "same node": lambda c: c.ping("web2", "web1"),
+    "udp": lambda c: c.send("web1", "backend-c", 53),
+    "localhost": lambda c: c.connect("web1", "127.0.0.1", 9000),
+    "closed port": lambda c: c.send("web2", "backend", 99),
+    "nobody there": lambda c: c.ping("web2", "10.1.20.99"),
+    "ttl exceeded": lambda c: c.ping("web2", "backend", ttl=4),
+    "no lease": lambda c: c.connect("web2", "10.1.99.1", 80),
+    "flanneld stopped": lambda c: (c.stop_flanneld("node2"), c.connect("web2", "backend", 8080))[1],
+}
+
+
+@pytest.mark.parametrize("walk", MODEL.values(), ids=MODEL)
+def test_tshark_finds_nothing_wrong_in_any_walk_of_the_model(tmp_path: Path, walk: Any) -> None:
+    exchange = walk(Cluster.example())
+    whole = tmp_path / "walk.pcapng"
+    count = exchange.to_pcap(str(whole))
+    assert count == len(exchange.capture()) > 0
+    assert tshark(whole, "-Y", WRONG) == []
+    for device in sorted({f"{f.netns}:{f.device}" for f in exchange.capture()}):
+        one = tmp_path / "one.pcap"
+        assert exchange.to_pcap(str(one), device=device) > 0
+        assert tshark(one, "-Y", WRONG) == []
+
+
+def test_tshark_sees_the_article_s_packet_inside_the_node_s(tmp_path: Path) -> None:
+    path = tmp_path / "eth0.pcap"
+    Cluster.example().connect("web2", "backend", 8080).to_pcap(str(path), device="node1:eth0")
+    seen = [line.split("\t") for line in tshark(path, "-Y", "tcp", *columns("ip.src", "ip.dst"))]
+    assert seen[0] == ["192.168.66.11,10.1.15.2", "192.168.66.12,10.1.20.3"]

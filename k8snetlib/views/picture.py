@@ -85,7 +85,8 @@ class Picture:
             file.write(self.svg + "\n")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/html": self.html, "text/plain": self.text}
+        # HTML first: there the picture has its table. Converters to PDF take the bare picture.
+        return {"text/html": self.html, "image/svg+xml": self.svg, "text/plain": self.text}
 
 
 def _table(rows: tuple[tuple[str, ...], ...]) -> str:

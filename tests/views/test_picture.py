@@ -68,7 +68,7 @@ def test_well_formed_and_named(picture):
 
 def test_html_first_then_words(picture):
     bundle = picture._repr_mimebundle_()
-    assert list(bundle) == ["text/html", "text/plain"]
+    assert list(bundle) == ["text/html", "image/svg+xml", "text/plain"]
     assert picture.svg in bundle["text/html"]
     assert bundle["text/plain"] == picture.text == repr(picture)
 
@@ -118,7 +118,7 @@ def test_no_packet_at_all_is_told(exchange):
     )
     for shown in (draw(sent), play(sent).still):
         assert shown.text == "No packet was sent. Outcome of the exchange: unreachable: no route."
-    assert set(play(sent)._repr_mimebundle_()) == {"text/html", "text/plain"}
+    assert set(play(sent)._repr_mimebundle_()) == {"text/html", "image/svg+xml", "text/plain"}
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,8 @@ def test_live_and_still(exchange):
     pytest.importorskip("anywidget")
     player = play(exchange)
     bundle = player._repr_mimebundle_()
-    assert set(bundle) == {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
+    widget = "application/vnd.jupyter.widget-view+json"
+    assert set(bundle) == {widget, "text/html", "image/svg+xml", "text/plain"}
     assert bundle["text/html"] == player.still.html
     assert player.widget is player.widget
     assert player.widget.data == player.data
@@ -144,7 +145,7 @@ def test_without_anywidget_it_stands_still(exchange, monkeypatch):
     monkeypatch.setitem(sys.modules, "k8snetlib.views.widget", None)
     player = Player(player_data(exchange), play(exchange).still)
     assert player.widget is None
-    assert set(player._repr_mimebundle_()) == {"text/html", "text/plain"}
+    assert set(player._repr_mimebundle_()) == {"text/html", "image/svg+xml", "text/plain"}
 
 
 def test_the_same_output_twice(exchange):
