@@ -182,8 +182,7 @@ class Cluster:
             check_port(sport, "Source port")
         if ttl is not None and not 1 <= ttl <= 255:
             raise BadPacket(f"TTL {ttl} is out of range.", "Allowed: 1 to 255.")
-        if endpoint is not None:
-            self._endpoint(endpoint)
+        self.network.pinned = self._endpoint(endpoint) if endpoint is not None else None
         began, flights = self.network.now, self.network.record()
         client = sockets.Client(data)
         src = sockets.source_address(self.network, ns, dst)
@@ -196,10 +195,9 @@ class Cluster:
             sender.close()
         return self._exchange(source, target, proto, client, flights, began)
 
-    def _endpoint(self, name: str) -> None:
+    def _endpoint(self, name: str) -> str | None:
         containers = {f"{pod.name}-{c.name}" for pod in self.spec.pods for c in pod.containers[1:]}
-        if name not in containers:
-            self._namespace(name)
+        return None if name in containers else self.address_of(self._namespace(name).name)
 
     def _exchange(
         self, source: str, target: str, proto: str, client: sockets.Client,

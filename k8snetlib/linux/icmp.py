@@ -56,7 +56,10 @@ def send_error(
     quote = Slice(packet, 0, min(packet.length, MOST_QUOTED))
     header = IPv4(source, ip.src, PROTO_ICMP, id=ns.next_ip_id(), tos=_INTERNET_CONTROL)
     error = stack_of((header, Icmp(kind, code, rest)), quote)
-    visit.network.begin(ns, emit, error, cause=cause)
+    flight = visit.network.begin(ns, emit, error, cause=cause)
+    seen = visit.seen
+    if cause and seen is not None and seen.conn is not None:
+        flight.seen = seen._replace(word="RELATED", reply=not seen.reply)
 
 
 def _source(visit: Visit, ip: IPv4) -> str | None:
@@ -78,6 +81,14 @@ def emit(visit: Visit, packet: Packet) -> None:
         why = "the kernel reports the error to {}, quoting the packet; its own address here is {}"
     else:
         why = "the kernel answers {} itself, from {}: no process is needed for a ping"
+    visit.step("icmp", "pass", "", packet, why, (ip.dst, ip.src))
+    visit.originate(packet)
+
+
+def emit_reset(visit: Visit, packet: Packet) -> None:
+    """A firewall rule answers with a TCP reset."""
+    ip = cast(IPv4, packet.headers[0])
+    why = "a rule answers with a reset to {}, in the name of {}"
     visit.step("icmp", "pass", "", packet, why, (ip.dst, ip.src))
     visit.originate(packet)
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from k8snetlib.address import ZERO_MAC, Prefix, mask, number, parse_ip
 from k8snetlib.errors import K8sNetError, unknown_name
+from k8snetlib.linux.conntrack import Table
+from k8snetlib.linux.netfilter.tables import Ruleset
 from k8snetlib.linux.route import Route, RouteTable
 
 if TYPE_CHECKING:
@@ -92,6 +94,7 @@ DEFAULT_SYSCTLS: dict[str, int] = {
     "net.ipv4.ip_forward": 0,
     "net.ipv4.ip_default_ttl": 64,
     "net.ipv4.icmp_echo_ignore_all": 0,
+    "net.ipv4.conf.all.accept_local": 0,
     "net.ipv4.conf.all.rp_filter": 0,
     "net.ipv4.conf.all.route_localnet": 0,
     "net.ipv4.neigh.default.mcast_solicit": 3,
@@ -113,6 +116,7 @@ class Netns:
     __slots__ = (
         "_ip_id",
         "arp_queue",
+        "conntrack",
         "containers",
         "devices",
         "fdb",
@@ -123,8 +127,11 @@ class Netns:
         "network",
         "pings",
         "ports",
+        "ipsets",
         "processes",
+        "recent",
         "role",
+        "ruleset",
         "routes",
         "sysctls",
         "tcp",
@@ -147,6 +154,10 @@ class Netns:
         self.udp: dict[tuple[str, int], UdpSocket] = {}
         self.pings: dict[tuple[str, int], UdpSocket] = {}
         self.processes: dict[str, Any] = {}
+        self.ruleset = Ruleset()
+        self.conntrack = Table()
+        self.recent: dict[str, dict[int, tuple[float, ...]]] = {}
+        self.ipsets: dict[str, Any] = {}
         self.containers: tuple[str, ...] = ()
         self.network: Network | None = None
         self._ip_id = 0
@@ -322,5 +333,9 @@ class Netns:
         other.udp = dict(self.udp)
         other.pings = dict(self.pings)
         other.processes = {name: process.clone() for name, process in self.processes.items()}
+        other.ruleset = self.ruleset.clone()
+        other.conntrack = self.conntrack.clone()
+        other.recent = {name: dict(seen) for name, seen in self.recent.items()}
+        other.ipsets = dict(self.ipsets)
         other._ip_id = self._ip_id
         return other

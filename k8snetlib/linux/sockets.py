@@ -153,7 +153,7 @@ def _udp_in(visit: Visit, device: Device, packet: Packet) -> None:
             why = "UDP port {} belongs to {}: the daemon gets the datagram"
             args = (udp.dport, listener.process)
             visit.step("socket", "pass", device.name, packet, why, args, listener)
-            visit.mark = 0
+            visit.new_buffer()
             visit.again(process.datagram, packet)
             return
         why = "UDP port {} belongs to {}: delivered; it sees the source {}:{}"

@@ -1,0 +1,97 @@
+"""What lives here: the prompt of a network namespace, and the tools that can be typed there.
+
+``run(ns, command)`` is what ``ns.sh(command)`` calls. Each tool is one small module with one
+function ``run(ns, words)`` that reads or changes the namespace's state and returns the text that
+the real tool prints; ``TOOLS`` lists them. A new tool is a new module and a line in that table.
+
+Two kinds of "no": what the real tool would refuse is refused in its own words (``RTNETLINK answers:
+File exists``), with a hint; what this version does not carry is refused by naming what it does.
+
+Simplified here: no pipes, no variables, no files; blanks at the ends of lines are not printed.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from k8snetlib.errors import BadCommand, nearest
+from k8snetlib.linux.tools import bridge, hostname, ip, ss, sysctl
+
+if TYPE_CHECKING:
+    from k8snetlib.linux.netns import Netns
+
+Tool = Callable[["Netns", list[str]], str]
+
+#: What can be typed: the command's name -> the function that does it.
+TOOLS: Mapping[str, Tool] = {
+    "bridge": bridge.run,
+    "hostname": hostname.run,
+    "ip": ip.run,
+    "ss": ss.run,
+    "sysctl": sysctl.run,
+}
+
+_BETWEEN = frozenset({";", "&&"})
+
+
+def run(ns: Netns, command: str) -> str:
+    """Types ``command`` in a namespace and returns what the real tools would print.
+
+    Several commands may stand in one text, separated by ``;``, ``&&`` or new lines; lines that
+    begin with ``#`` are comments. Raises ``BadCommand`` for what the real tool would refuse, and
+    for commands and options that are not modelled; those before it have been carried out.
+    """
+    printed = []
+    for words in _commands(command):
+        tool = TOOLS.get(words[0])
+        if tool is None:
+            raise _unknown(words[0])
+        printed.append(tool(ns, words[1:]))
+    lines = "\n".join(text for text in printed if text).splitlines()
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _commands(text: str) -> Iterator[list[str]]:
+    """The commands of a text, each as its words."""
+    for line in text.splitlines():
+        if line.lstrip().startswith("#"):
+            continue
+        words: list[str] = []
+        for word in _words(line):
+            if word in _BETWEEN:
+                if words:
+                    yield words
+                words = []
+            else:
+                words.append(word)
+        if words:
+            yield words
+
+
+def _words(line: str) -> list[str]:
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=";&|<>")
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    try:
+        words = list(lexer)
+    except ValueError as error:
+        raise BadCommand(f"The command '{line.strip()}' has an open quotation mark.") from error
+    for word in words:
+        if word not in _BETWEEN and set(word) <= set(";&|<>"):
+            raise BadCommand(
+                f"This prompt has no '{word}': pipes and files belong to a shell.",
+                "It returns text, so filter that: [line for line in text.splitlines() if …].",
+            )
+        if word.startswith(("$", "`")):
+            raise BadCommand(f"This prompt has no variables: '{word}'.", "Write the value itself.")
+    if words[:1] == ["sudo"]:
+        words = words[1:]  # everybody is root here
+    return words
+
+
+def _unknown(name: str) -> BadCommand:
+    near = nearest(name, TOOLS)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    return BadCommand(f"{name}: command not found.", f"{meant}Here: {', '.join(sorted(TOOLS))}.")

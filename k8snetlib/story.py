@@ -1,0 +1,356 @@
+"""What lives here: a walk told in plain text, complete without a notebook.
+
+``print(exchange)`` shows: who sent what to whom and how it ended; all packets in a table; the
+request's walk step by step, with the reason of each decision and the headers where they change; the
+reply's walk in a line for each host. No colour, at most ``WIDTH`` columns.
+
+What may not live here: decisions, pictures (see ``views``). Everything is read from the ``Trace``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap as _wrap
+
+from k8snetlib.packet import Arp, Ethernet, Header, IPv4, Packet, Tcp, Udp, Vxlan
+from k8snetlib.trace import NO_NAMES, Exchange, Hop, Names, Step, Trace
+
+WIDTH = 100
+
+_MARKS = {"pass": " ", "deliver": "✓", "park": "…", "ignore": "·", "error": "✗", "drop": "✗"}
+_TCP_WORDS = {"S": "SYN", "SA": "SYN/ACK", "A": "ACK", "AP": "data", "R": "reset", "AR": "reset",
+              "FA": "FIN", "AF": "FIN"}  # fmt: skip
+
+# An address, or one with a port, that is not a prefix; or a MAC address; or quoted text, as it is.
+_FINDS = re.compile(
+    r"(?<!\w)'[^']*'|(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(:\d+)?(?![\w.]*[/\d])|((?:[0-9a-f]{2}:){5}[0-9a-f]{2})"
+)
+
+
+def annotate(text: str, names: Names, known: Iterable[str] = ()) -> str:
+    """``text`` with the owner behind every address: ``10.1.20.3:8080 (backend)``.
+
+    Prefixes and what stands in quotation marks stay as they are; so do addresses whose owner is in
+    ``known``, and all but the first mention of one owner.
+    """
+    told = set(known)
+
+    def with_owner(match: re.Match[str]) -> str:
+        ip, mac = match.group(1), match.group(3)
+        owner = names.ips.get(ip) if ip else names.macs.get(mac) if mac else None
+        if owner is None or owner in told or text[match.end() :].startswith(" ("):
+            return match.group()
+        told.add(owner)
+        return f"{match.group()} ({owner})"
+
+    return _FINDS.sub(with_owner, text)
+
+
+def wrap(text: str, width: int, **options: str) -> list[str]:
+    """Lines of at most ``width`` columns; names with a hyphen stay whole."""
+    return _wrap(text, width, break_on_hyphens=False, **options)  # type: ignore[arg-type]
+
+
+def _unheard(step: Step) -> str:
+    """A drop is silent: say so, unless the reason does."""
+    silent = step.verdict == "drop" and "without a word" not in step.why
+    return "; nobody is told" if silent else ""
+
+
+# -- one exchange ---------------------------------------------------------------------------------
+
+
+def exchange_story(exchange: Exchange) -> str:
+    """The whole story of an exchange: headline, packets, the request's walk, the reply's walk."""
+    parts = [_headline(exchange), "", *_packet_table(exchange)]
+    request, reply = exchange.request, exchange.reply
+    if request is not None:
+        parts += ["", *_title(f"The request: packet {request.n}, {_title_of(request)}"), ""]
+        parts += _walk(request, exchange.names, exchange.packets)
+    if reply is not None and reply is not request:
+        parts += ["", *_title(f"The answer: packet {reply.n}, {_title_of(reply)}"), ""]
+        parts += _short_walk(reply)
+    elif request is not None:
+        parts += ["", "No answer came back."]
+    return "\n".join(line.rstrip() for line in parts)
+
+
+def trace_story(trace: Trace) -> str:
+    """One packet's walk, step by step."""
+    names = trace.frames[0].names if trace.frames else NO_NAMES
+    title = _title(f"Packet {trace.n}, {_title_of(trace)}")
+    return "\n".join(line.rstrip() for line in [*title, "", *_walk(trace, names, ())])
+
+
+def _headline(exchange: Exchange) -> str:
+    names, target = exchange.names, exchange.target
+    first = exchange.request
+    packet = first.steps[0].packet if first and first.steps else None
+    transport = packet.transport if packet else None
+    port = f" port {transport.dport}" if isinstance(transport, Tcp | Udp) else ""
+    what = f"{exchange.source} → {names.ip(target)}{port}, {exchange.proto.upper()}"
+    span = f", after {_seconds(exchange.elapsed)}" if exchange.elapsed else ""
+    told = {names.ips[target]} if target in names.ips else set()
+    reason = annotate(exchange.reason, names, told)
+    lines = wrap(f"{what}: {exchange.outcome}{span} ({reason})", WIDTH)
+    return "\n".join([*lines, "═" * max(map(len, lines))])
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds * 1000:g} ms" if seconds < 1 else f"{seconds:g} s"
+
+
+def _title(text: str) -> list[str]:
+    return [*wrap(text, WIDTH), "─" * min(len(text), WIDTH)]
+
+
+def _title_of(trace: Trace) -> str:
+    first = trace.steps[0].packet
+    names = trace.frames[0].names if trace.frames else NO_NAMES
+    return f"{_words_of(trace)}: {_ends_of(first, names)}"
+
+
+def _words_of(trace: Trace) -> str:
+    """A label with what its letters mean: ``TCP S (SYN)``."""
+    kind, _, letters = trace.label.partition(" ")
+    word = _TCP_WORDS.get(letters) if kind == "TCP" else None
+    return f"{trace.label} ({word})" if word else trace.label
+
+
+def _ends_of(packet: Packet, names: Names) -> str:
+    """Who sends to whom, by the innermost addresses."""
+    inner = packet.innermost
+    head = inner.headers[0]
+    if type(head) is Arp:
+        to = "everybody" if head.op == 1 else names.mac(head.target_mac)
+        return f"{names.mac(head.sender_mac)} → {to}"
+    assert type(head) is IPv4
+    source = _end(head.src, _port(inner, "sport"), names)
+    return f"{source} → {_end(head.dst, _port(inner, 'dport'), names)}"
+
+
+def _end(ip: str, port: str, names: Names) -> str:
+    owner = names.ips.get(ip)
+    return f"{ip}{port}" + (f" ({owner})" if owner else "")
+
+
+def _port(packet: Packet, which: str) -> str:
+    transport = packet.transport
+    return f":{getattr(transport, which)}" if isinstance(transport, Tcp | Udp) else ""
+
+
+# -- the table of packets -------------------------------------------------------------------------
+
+
+def _packet_table(exchange: Exchange) -> list[str]:
+    rows = [("", "packet", "from", "where it ended")]
+    rows += [_row(exchange, trace) for trace in exchange.packets]
+    if len(rows) == 1:
+        return ["No packet left."]
+    widths = [max(len(row[at]) for row in rows) for at in range(3)]
+    lines = []
+    for n, label, who, end in rows:
+        start = f"{n:>{widths[0]}}  {label:<{widths[1]}}  {who:<{widths[2]}}  "
+        more = wrap(end, max(WIDTH - len(start), 20)) or [""]
+        lines.append(start + more[0])
+        lines += [" " * len(start) + line for line in more[1:]]
+    lines.insert(1, "─" * max(map(len, lines)))
+    return lines
+
+
+def _row(exchange: Exchange, trace: Trace) -> tuple[str, str, str, str]:
+    label = _arp_words(trace) or _words_of(trace)
+    if trace.n == exchange.request_at:
+        label += ", the request"
+    elif trace.n == exchange.reply_at:
+        label += ", the answer"
+    return str(trace.n), label, trace.hops[0].netns, _end_words(exchange, trace)
+
+
+def _arp_words(trace: Trace) -> str:
+    head = trace.steps[0].packet.innermost.headers[0]
+    if type(head) is not Arp:
+        return ""
+    if head.op == 1:
+        return f"ARP: who has {head.target_ip}?"
+    return f"ARP: {head.sender_ip} is at {head.sender_mac}"
+
+
+def _end_words(exchange: Exchange, trace: Trace) -> str:
+    last = trace.last
+    arp = type(trace.steps[0].packet.innermost.headers[0]) is Arp
+    if last.verdict == "deliver":
+        asked = arp and trace.label.startswith("ARP who-has")
+        return f"{trace.end}, which answers" if asked else trace.end
+    if arp and last.verdict == "ignore":
+        return "nowhere: nobody has that address"
+    owner = {trace.end}
+    return f"{trace.end}: {annotate(last.reason, exchange.names, owner)}"
+
+
+# -- a walk, step by step -------------------------------------------------------------------------
+
+
+def _walk(trace: Trace, names: Names, packets: Sequence[Trace]) -> Iterator[str]:
+    """The hops as headings, the steps below them, numbered through."""
+    number, before = 0, None
+    digits = len(str(len(trace.steps)))
+    for at, hop in enumerate(trace.hops):
+        yield from [""] if at else []
+        yield f"{hop.netns} ({f'came in on {hop.device}' if hop.device else 'it begins here'})"
+        for step in hop.steps:
+            number += 1
+            yield from _step(step, f"  {number:>{digits}} ", hop, names)
+            indent = " " * (digits + 17)
+            for change in _changes(before, step, names):
+                yield indent + change
+            if step.verdict == "park":
+                yield from wrap(_arp_told(step, hop, packets), WIDTH, initial_indent=indent,
+                                subsequent_indent=indent + "  ")  # fmt: skip
+            before = step.packet
+
+
+def _step(step: Step, start: str, hop: Hop, names: Names) -> list[str]:
+    head = f"{start}{_MARKS[step.verdict]} {step.stage:<10} "
+    known = {hop.netns, *(f"{hop.netns} {port}" for port in _devices(hop))}
+    text = annotate(step.reason, names, known) + _unheard(step)
+    rules = [f"    rule: {rule}" for rule in step.rules]
+    lines = wrap(text, WIDTH - len(head)) or [""]
+    return [head + lines[0], *(" " * len(head) + line for line in [*lines[1:], *rules])]
+
+
+def _devices(hop: Hop) -> set[str]:
+    return {step.device for step in hop.steps if step.device}
+
+
+def _arp_told(step: Step, hop: Hop, packets: Sequence[Trace]) -> str:
+    """What happened while a packet waited for a MAC address."""
+    wanted = str(step.args[0]) if step.args else ""
+    asked, answered = [], []
+    for trace in packets:
+        head = trace.steps[0].packet.innermost.headers[0]
+        if type(head) is not Arp:
+            continue
+        if head.op == 1 and head.target_ip == wanted and trace.hops[0].netns == hop.netns:
+            asked.append(trace)
+        elif head.op == 2 and head.sender_ip == wanted and trace.end == hop.netns:
+            answered.append(trace)
+    if not asked:
+        return ""
+    numbers = [str(trace.n) for trace in [*asked, *answered]]
+    listed = " and ".join(filter(None, [", ".join(numbers[:-1]), numbers[-1]]))
+    told = f"≈ ARP (packet{'s' if len(numbers) > 1 else ''} {listed}): {hop.netns} asks everybody"
+    told += f" 'who has {wanted}?'"
+    if not answered:
+        return f"{told}{f' {len(asked)} times' if len(asked) > 1 else ''}, and nobody answers"
+    return f"{told}, {answered[0].hops[0].netns} answers; now the packet can go on"
+
+
+# -- what changed in the headers ------------------------------------------------------------------
+
+
+def _changes(before: Packet | None, step: Step, names: Names) -> Iterator[str]:
+    """The headers that this step put on, took off or rewrote, a line each."""
+    if before is None:
+        return
+    old, new = _split(before), _split(step.packet)
+    taken, put = _difference(old[1], new[1])
+    if taken:
+        yield f"− {_outer(taken, names)}"
+    if put:
+        yield f"+ {_outer(put, names)}"
+    for was, now in zip(old[1][len(taken) :], new[1][len(put) :], strict=False):
+        yield from _rewritten(was, now, step)
+    if new[0] is not None and new[0] != old[0]:
+        yield f"+ Ethernet {names.mac(new[0].src)} → {names.mac(new[0].dst)}"
+
+
+def _split(packet: Packet) -> tuple[Ethernet | None, tuple[Header, ...]]:
+    first = packet.headers[0]
+    if type(first) is Ethernet:
+        return first, packet.headers[1:]
+    return None, packet.headers
+
+
+def _difference(
+    old: tuple[Header, ...], new: tuple[Header, ...]
+) -> tuple[tuple[Header, ...], tuple[Header, ...]]:
+    """The outer headers that only the old stack has, and those that only the new one has."""
+    extra = len(old) - len(new)
+    return old[: max(extra, 0)], new[: max(-extra, 0)]
+
+
+def _outer(headers: tuple[Header, ...], names: Names) -> str:
+    words = []
+    for header in headers:
+        match header:
+            case IPv4(src=src, dst=dst, ttl=ttl):
+                words.append(f"IPv4 {src} → {dst} TTL {ttl}")
+            case Udp(sport=sport, dport=dport):
+                words.append(f"UDP {sport} → {dport}")
+            case Vxlan(vni=vni):
+                words.append(f"VXLAN {vni}")
+            case Ethernet(src=src, dst=dst):
+                words.append(f"Ethernet {names.mac(src)} → {names.mac(dst)}")
+            case _:
+                words.append(type(header).__name__)
+    return ", ".join(words)
+
+
+def _rewritten(was: Header, now: Header, step: Step) -> Iterator[str]:
+    if type(was) is IPv4 and type(now) is IPv4:
+        if (was.src, was.dst) != (now.src, now.dst):
+            yield f"~ IPv4 {was.src} → {was.dst} becomes {now.src} → {now.dst}"
+        if was.ttl != now.ttl and "TTL" not in step.why:
+            yield f"~ TTL {was.ttl} becomes {now.ttl}"
+    elif isinstance(was, Tcp | Udp) and isinstance(now, Tcp | Udp):
+        if (was.sport, was.dport) != (now.sport, now.dport):
+            yield f"~ ports {was.sport} → {was.dport} become {now.sport} → {now.dport}"
+
+
+# -- a walk in short ------------------------------------------------------------------------------
+
+
+def _short_walk(trace: Trace) -> Iterator[str]:
+    """One line for each host: where in, what mattered, where out."""
+    width = max(len(hop.netns) for hop in trace.hops)
+    for hop in trace.hops:
+        head = f"  {hop.netns:<{width}}  "
+        text = "; ".join(dict.fromkeys(_in_short(hop)))
+        lines = wrap(text, WIDTH - len(head)) or [""]
+        yield head + lines[0]
+        yield from (" " * len(head) + line for line in lines[1:])
+
+
+def _in_short(hop: Hop) -> Iterator[str]:
+    if hop.device:
+        yield f"in by {hop.device}"
+    out = [step.device for step in hop.steps if (step.stage, step.verdict) == ("transmit", "pass")]
+    for step in hop.steps:
+        if step.verdict == "ignore":
+            continue
+        if step.verdict != "pass":
+            yield step.reason + _unheard(step)
+        elif step.stage in ("socket", "icmp") and not hop.device:
+            yield step.reason
+        elif step.stage == "route" and step.by is not None:
+            # Who made the route, and which source it prefers, does not matter for a passer-by.
+            yield f"route '{str(step.by).partition(' proto ')[0]}'"
+        elif step.stage == "forward":
+            yield _ttl_words(step)
+        elif step.stage == "flanneld":
+            wraps = step.before is not None and len(step.packet.headers) > len(step.before.headers)
+            yield f"flanneld {'wraps' if wraps else 'unwraps'} it, {_ttl_words(step)}"
+        elif step.stage == "transmit":
+            yield f"out by {' → '.join(out)}"
+
+
+def _ttl_words(step: Step) -> str:
+    was = _inner_ttl(step.before) if step.before else None
+    return f"TTL {was} becomes {_inner_ttl(step.packet)}"
+
+
+def _inner_ttl(packet: Packet) -> int | None:
+    head = packet.innermost.headers[0]
+    return head.ttl if type(head) is IPv4 else None

@@ -1,0 +1,13 @@
+"""What lives here: pictures of a cluster and of a packet's way, and the step player.
+
+* ``draw(cluster)`` draws the cluster, ``draw(exchange)`` a packet's way through it.
+* ``play(exchange)`` walks a packet step by step.
+
+Both read an ``Exchange`` (its packets, names and topology) and nothing else. This room loads
+neither IPython nor anywidget before a player is shown.
+"""
+
+from k8snetlib.views.picture import Picture, draw
+from k8snetlib.views.player import Player, play
+
+__all__ = ["Picture", "Player", "draw", "play"]

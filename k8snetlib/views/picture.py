@@ -1,0 +1,247 @@
+"""What lives here: ``draw``, the still pictures: a cluster, or a packet's way through it.
+
+A picture shows itself in a notebook (as HTML with the SVG inside, so that its title and description
+reach a screen reader), tells the same in words (``text``, and a table below the picture), and can
+be saved as an SVG file.
+
+What may not live here: positions, colours, the step player.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+from k8snetlib.cluster import Cluster
+from k8snetlib.errors import K8sNetError, UnknownName
+from k8snetlib.topology import Topology
+from k8snetlib.trace import Exchange, Trace
+from k8snetlib.views import scene
+from k8snetlib.views.geometry import Point, keep_right, number, path_data
+from k8snetlib.views.layout import lay_out
+from k8snetlib.views.palette import theme_css
+from k8snetlib.views.plan import Layout
+from k8snetlib.views.text import VERDICT_WORDS, annotate, decider, packet_title, place_words
+from k8snetlib.views.walk import Stop, lines, spots, stops
+
+#: Which packet of an exchange: its number, ``"request"``, ``"reply"``, or the packet itself.
+Which: TypeAlias = int | str | Trace | None
+
+FIGURE_STYLE = (
+    f".k8snet-figure{{font-family:{scene.FONT};color:var(--k-ink);background:var(--k-ground);"
+    "border-radius:10px;padding:6px;max-width:1240px;box-sizing:border-box}"
+    ".k8snet-scroll{overflow-x:auto}"
+    ".k8snet-scroll svg{display:block;width:100%;height:auto}"
+    ".k8snet-figure .caption{margin:6px 8px;font-size:14px;line-height:1.45}"
+    ".k8snet-figure details{margin:4px 8px;font-size:14px}"
+    ".k8snet-figure summary{cursor:pointer;padding:4px 0}"
+    ".k8snet-figure table{border-collapse:collapse;margin:6px 0;font-size:13px;color:var(--k-ink)}"
+    ".k8snet-figure th,.k8snet-figure td{text-align:left;vertical-align:top;padding:4px 10px;"
+    "border:0;border-bottom:1px solid var(--k-hairline);background:var(--k-ground);"
+    "color:var(--k-ink);white-space:normal}"
+)
+
+
+class Picture:
+    """A finished picture: ``svg`` (a whole SVG document) and ``text`` (the same in words).
+
+    ``caption`` is one line of text, ``table`` the rows below the picture, its head first.
+    """
+
+    __slots__ = ("_caption", "_table", "svg", "text")
+
+    def __init__(
+        self, svg: str, text: str, caption: str = "", table: tuple[tuple[str, ...], ...] = ()
+    ) -> None:
+        self.svg = svg
+        self.text = text
+        self._caption = caption
+        self._table = table
+
+    def __repr__(self) -> str:
+        return self.text
+
+    @property
+    def html(self) -> str:
+        """The picture, its caption and its table as one piece of HTML."""
+        parts = [
+            f"<style>{theme_css()}{FIGURE_STYLE}</style>",
+            '<div class="k8snet-scroll" tabindex="0" role="region" '
+            f'aria-label="Picture">{self.svg}</div>',
+        ]
+        if self._caption:
+            parts.append(f'<p class="caption">{escape(self._caption)}</p>')
+        if self._table:
+            parts.append(_table(self._table))
+        return f'<div class="k8snet k8snet-figure">{"".join(parts)}</div>'
+
+    def save(self, path: str) -> None:
+        """Writes the picture as an SVG file."""
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.svg + "\n")
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/html": self.html, "text/plain": self.text}
+
+
+def _table(rows: tuple[tuple[str, ...], ...]) -> str:
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in rows[0])
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:]
+    )
+    return (
+        "<details><summary>The same in words: every step</summary>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></details>"
+    )
+
+
+def draw(what: Cluster | Topology | Exchange, packet: Which | list[Which] = None) -> Picture:
+    """A picture of a cluster, or of a packet's way through it.
+
+    Parameters: ``what`` is a cluster (or its topology), or an exchange; ``packet`` says whose way
+    to draw: ``"request"`` (also None), ``"reply"``, ``"both"``, the number of a packet in
+    ``exchange.packets``, the packet itself, or a list of these. Raises ``UnknownName`` if the
+    exchange has no such packet.
+    """
+    if isinstance(what, Exchange):
+        several: Sequence[Which]
+        if packet == "both":
+            several = ("request", "reply")
+        else:
+            several = packet if isinstance(packet, list) else (packet,)
+        return _draw_ways(what, tuple(choose(what, one) for one in several))
+    topology = what if isinstance(what, Topology) else what.topology
+    layout = lay_out(topology)
+    nodes, pods = len(topology.role("node")), len(topology.role("pod"))
+    title = f"A cluster: {_count(nodes, 'node')}, {_count(pods, 'pod')}"
+    words = scene.in_words(layout)
+    return Picture(scene.svg(layout, title, words), f"{title}. {words}")
+
+
+def _count(number_of: int, what: str) -> str:
+    return f"{number_of} {what}{'' if number_of == 1 else 's'}"
+
+
+def choose(exchange: Exchange, packet: Which) -> Trace:
+    """The packet of ``exchange`` that is meant; raises ``UnknownName`` if there is none."""
+    if isinstance(packet, Trace):
+        return packet
+    if packet is None:
+        if exchange.request is None and not exchange.packets:
+            raise K8sNetError(f"No packet was sent: {exchange.reason}.")
+        return exchange.request or exchange.packets[0]
+    last = len(exchange.packets) - 1
+    if isinstance(packet, int):
+        if not 0 <= packet <= last:
+            raise UnknownName(f"There is no packet {packet}.", f"Packets: 0 to {last}.")
+        return exchange.packets[packet]
+    found = {"request": exchange.request, "reply": exchange.reply}.get(packet)
+    if found is None:
+        what = f"This exchange has no {packet}." if packet in ("request", "reply") else ""
+        raise UnknownName(
+            what or f"'{packet}' is not a packet of an exchange.",
+            "Use 'request', 'reply', 'both' or a number.",
+        )
+    return found
+
+
+_Way = tuple[Trace, tuple[Stop, ...], str]
+
+
+def _draw_ways(exchange: Exchange, traces: tuple[Trace, ...]) -> Picture:
+    layout = lay_out(exchange.topology)
+    names = exchange.names
+    extra, ways, said = [], [], []
+    for n, trace in enumerate(traces, 1):
+        found = spots(trace, layout)
+        kind = "reply" if n > 1 else ""
+        shift = 3.5 if len(traces) > 1 else 0.0
+        extra += [_way(keep_right(line, shift), kind) for line in lines(found)]
+        ways.append((trace, stops(found, layout), kind))
+        who = "reply" if trace.n == exchange.reply_at else "request"
+        named = f"{n} {who}: " if len(traces) > 1 else ""
+        said.append(f"{named}{packet_title(trace, names)}")
+    for n, (_, at, kind) in enumerate(ways, 1):
+        extra += _numbers(at, kind) if len(ways) == 1 else [_flag(n, at, kind)]
+    title = "; ".join(said)
+    end = f"{exchange.outcome}: {annotate(exchange.reason, names)}"
+    caption = f"{title}. Outcome of the exchange: {end}."
+    table = _rows(layout, ways, exchange)
+    words = "\n".join(f"{row[0]:>3} {row[1]}: {row[3]}" for row in table[1:])
+    desc = " then ".join(_stop_words(layout, stop) for _, at, _ in ways for stop in at)
+    picture = scene.svg(layout, title, f"The way: {desc}.", "\n".join(extra))
+    return Picture(picture, f"{caption}\n{words}", caption, table)
+
+
+def _stop_words(layout: Layout, stop: Stop) -> str:
+    if not stop.place:
+        return stop.netns
+    return f"{stop.netns} {place_words(layout.topology.host(stop.netns), stop.place)}"
+
+
+def _rows(
+    layout: Layout, ways: list[_Way], exchange: Exchange
+) -> tuple[tuple[str, ...], ...]:  # fmt: skip
+    rows: list[tuple[str, ...]] = [("No.", "Where", "Box", "What happens, and why", "Verdict")]
+    for _, at, _ in ways:
+        for stop in at:
+            for spot in stop.spots:
+                step = spot.step
+                host = layout.topology.host(spot.hop.netns)
+                reason = annotate(step.reason, exchange.names)
+                by = decider(step)
+                if by.startswith(("route:", "neighbour:", "lease:", "forwarding")):
+                    reason = reason if str(step.by) in step.reason else f"{reason} [{by}]"
+                where = f"{spot.hop.netns} · {place_words(host, spot.place)}"
+                sign, word = VERDICT_WORDS.get(step.verdict, ("", step.verdict))
+                rows.append((str(stop.number), where, step.stage, reason, f"{sign} {word}"))
+    return tuple(rows)
+
+
+def _way(points: tuple[Point, ...], kind: str) -> str:
+    arrows = "".join(
+        _arrow(a, b, kind) for a, b in pairwise(points) if abs(a.x - b.x) + abs(a.y - b.y) >= 34
+    )
+    return f'<path class="way {kind}" d="{path_data(points)}"/>{arrows}'
+
+
+def _arrow(a: Point, b: Point, kind: str) -> str:
+    """An arrow head in the middle of a stretch."""
+    x, y = (a.x + b.x) / 2, (a.y + b.y) / 2
+    length = abs(a.x - b.x) + abs(a.y - b.y)
+    dx, dy = (b.x - a.x) / length, (b.y - a.y) / length
+    tip, back, half = 8.0, 6.0, 8.0
+    corners = (
+        (x + dx * tip, y + dy * tip),
+        (x - dx * back - dy * half, y - dy * back + dx * half),
+        (x - dx * back + dy * half, y - dy * back - dx * half),
+    )
+    points = " ".join(f"{number(p)},{number(q)}" for p, q in corners)
+    return f'<polygon class="arrow {kind}" points="{points}"/>'
+
+
+def _badge(at: Point, words: str, kind: str) -> str:
+    middle = f'cx="{number(at.x)}" cy="{number(at.y)}"'
+    text = f'<text x="{number(at.x)}" y="{number(at.y + 4.3)}">{escape(words)}</text>'
+    return f'<g class="stop {kind}"><circle {middle} r="10"/>{text}</g>'
+
+
+def _numbers(at: tuple[Stop, ...], kind: str) -> list[str]:
+    """A number at every stop, where the packet stands there."""
+    found = []
+    for n, stop in enumerate(at):
+        first, last = stop.spots[0], stop.spots[-1]
+        point = first.points[0] if n == 0 else last.points[-1]
+        if 0 < n < len(at) - 1:
+            own = [s for s in stop.spots if not stop.place or s.place == stop.place]
+            point = (own or list(stop.spots))[0].points[-1]
+        found.append(_badge(point, str(stop.number), kind))
+    return found
+
+
+def _flag(n: int, at: tuple[Stop, ...], kind: str) -> str:
+    """The number of a whole way, at its start."""
+    start = at[0].spots[0].points[0]
+    return _badge(Point(start.x + (14 if n == 1 else -14), start.y + 12), str(n), kind)

@@ -1,0 +1,287 @@
+// The step player's browser side. It decides nothing: all texts, places and changes come from
+// player_data() in player.py, whose docstring describes the data.
+
+const SVG = "http://www.w3.org/2000/svg";
+const SECONDS_PER_STEP = 1.6;
+const ICONS = {
+  first: "M3 3h2v10H3zM13 3v10L6 8z",
+  back: "M11 3v10L4 8z",
+  play: "M4 2.5v11l9-5.5z",
+  pause: "M4 3h3v10H4zM9 3h3v10H9z",
+  forward: "M5 3v10l7-5z",
+  last: "M3 3v10l7-5zM11 3h2v10h-2z",
+};
+let players = 0;
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+function makeSvg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+function icon(name) {
+  return makeSvg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, makeSvg("path", { d: ICONS[name] }));
+}
+
+// The scene comes as text with ids; two players on a page must not share them.
+function parseScene(text, mark) {
+  const holder = make("div");
+  holder.innerHTML = text;
+  const svg = holder.querySelector("svg");
+  for (const element of svg.querySelectorAll("[id]")) element.id = `${element.id}-${mark}`;
+  const labels = svg.getAttribute("aria-labelledby").split(" ");
+  svg.setAttribute("aria-labelledby", labels.map((id) => `${id}-${mark}`).join(" "));
+  return svg;
+}
+
+// A small envelope; a second sheet behind it says that one packet carries another.
+function makeToken() {
+  return makeSvg("g", { class: "token", "aria-hidden": "true" },
+    makeSvg("circle", { class: "halo", r: 17 }),
+    makeSvg("rect", { class: "outer", x: -17, y: -12.5, width: 34, height: 25, rx: 5 }),
+    makeSvg("rect", { x: -12, y: -8.5, width: 24, height: 17, rx: 2.5 }),
+    makeSvg("path", { d: "M-10 -6 L0 2 L10 -6" }));
+}
+
+function headerBox(layer, index, step, overlay, withBytes) {
+  const kind = layerKind(layer, index, overlay);
+  const box = make("div", { class: `layer ${kind}` });
+  const side = overlay && layer.name === "IPv4" ? `${kind} ` : "";
+  const line = make("div", { class: "line" }, make("b", {}, side + layer.name));
+  if (step.added.includes(index)) {
+    box.classList.add("new");
+    line.append(make("span", { class: "mark" }, "new"));
+  }
+  layer.fields.forEach(([name, value, owner], at) => {
+    const was = step.was[`${index}.${at}`];
+    line.append(fieldText(name, value, owner, was));
+  });
+  box.append(line);
+  if (withBytes && layer.hex) box.append(make("code", { class: "hex" }, layer.hex));
+  return box;
+}
+
+function fieldText(name, value, owner, was) {
+  // A MAC address is told by its owner; the number stays within reach.
+  const isMac = /^([0-9a-f]{2}:){5}/.test(value) && owner;
+  const shown = isMac ? owner : owner ? `${value} (${owner})` : value;
+  const field = make("span", { class: "f" }, make("em", {}, `${name} `), shown);
+  if (isMac) field.title = value;
+  if (was !== undefined) {
+    field.classList.add("changed");
+    field.append(isMac ? " (changed)" : ` (changed, was ${was})`);
+  }
+  return field;
+}
+
+function layerKind(layer, index, overlay) {
+  if (layer.name === "payload") return "data";
+  if (!overlay) return "plain";
+  return index < overlay ? "outer" : "inner";
+}
+
+// How many layers an overlay put around the packet: all before the inner one's first header.
+function overlayDepth(layers) {
+  const ips = layers.flatMap((layer, at) => (layer.name === "IPv4" ? [at] : []));
+  if (ips.length < 2) return 0;
+  return layers[ips[1] - 1].name === "Ethernet" ? ips[1] - 1 : ips[1];
+}
+
+function render({ model, el }) {
+  const data = model.get("data");
+  const mark = `p${++players}`;
+  let packet = data.start;
+  let step = 0;
+  let timer = null;
+  let bytes = false;
+
+  const root = make("div", {
+    class: "k8snet k8snet-player", tabindex: "0", role: "group",
+    "aria-label": `Step player: ${data.title}`, "data-lm-suppress-shortcuts": "true",
+  });
+
+  // -- which packet ------------------------------------------------------------------------
+  const select = make("select", { id: `${mark}-packet` });
+  data.packets.forEach((one, at) => {
+    const role = one.role ? ` (${one.role})` : "";
+    select.append(make("option", { value: at }, `${at + 1}. ${one.title}${role}`));
+  });
+  const outcome = make("span", { class: "outcome" }, "Outcome: ", make("b", {}, data.outcome));
+  outcome.title = data.reason;
+  const top = make("div", { class: "top" }, make("label", { for: select.id }, "Packet"), select, outcome);
+
+  // -- the picture -------------------------------------------------------------------------
+  const scene = parseScene(data.scene, mark);
+  const future = makeSvg("path", { class: "future" });
+  const travelled = makeSvg("path", { class: "travelled" });
+  const token = makeToken();
+  scene.append(future, travelled, token);
+  const anchors = new Map();
+  for (const thing of scene.querySelectorAll("[data-anchor]")) anchors.set(thing.dataset.anchor, thing);
+  const stage = make("div", { class: "stage", tabindex: "0", role: "region", "aria-label": "Picture of the cluster" }, scene);
+
+  // -- buttons and slider --------------------------------------------------------------------
+  const buttons = {};
+  const row = make("div", { class: "buttons", role: "group", "aria-label": "Steps" });
+  const names = { first: "First step", back: "Step back", play: "Play", forward: "Step forward", last: "Last step" };
+  for (const [name, words] of Object.entries(names)) {
+    buttons[name] = make("button", { type: "button", class: name, "aria-label": words, title: words }, icon(name));
+    row.append(buttons[name]);
+  }
+  const slider = make("input", { type: "range", id: `${mark}-step`, min: "1", step: "1", value: "1" });
+  const count = make("label", { for: slider.id });
+  const controls = make("div", { class: "controls" }, row, make("div", { class: "slide" }, count, slider));
+
+  // -- what happens here -----------------------------------------------------------------------
+  const says = make("div", { "aria-live": "polite", "aria-atomic": "true" });
+  const stack = make("div", { class: "stack" });
+  const tick = make("input", { type: "checkbox" });
+  const stackTitle = make("div", { class: "stacktitle" });
+  const headers = make("div", { class: "card headers" }, stackTitle, stack,
+    make("label", { class: "bytes" }, tick, "Show the bytes"));
+  const see = make("button", { type: "button", class: "see" }, "Watch that question");
+  const panel = make("div", { class: "panel" }, make("div", { class: "card says" }, says), headers);
+  const keys = make("p", { class: "keys" }, "Keys: ← → one step, Home and End first and last, space play or pause.");
+  root.append(top, stage, controls, panel, keys);
+
+  const steps = () => data.packets[packet].steps;
+
+  function showPath() {
+    const all = steps().map((one) => one.path);
+    travelled.setAttribute("d", all.slice(0, step + 1).join(""));
+    future.setAttribute("d", all.slice(step + 1).join(""));
+    for (const thing of scene.querySelectorAll(".here")) thing.classList.remove("here");
+    const now = steps()[step];
+    anchors.get(now.anchor)?.classList.add("here");
+    token.setAttribute("transform", `translate(${now.at[0]} ${now.at[1]})`);
+    token.style.transform = `translate(${now.at[0]}px, ${now.at[1]}px)`;
+    if (stage.scrollWidth > stage.clientWidth + 2) {
+      const x = (now.at[0] / scene.viewBox.baseVal.width) * stage.scrollWidth;
+      stage.scrollLeft = x - stage.clientWidth / 2;
+    }
+  }
+
+  function showWords() {
+    const now = steps()[step];
+    const parts = [
+      make("p", { class: "where" }, `Step ${step + 1} of ${steps().length} · ${now.netns} · ${now.place}`),
+      make("p", { class: "box" }, make("b", {}, now.stage), data.stages[now.stage] ? `: ${data.stages[now.stage]}` : ""),
+      make("p", { class: "why" }, now.reason),
+    ];
+    if (now.by) {
+      const at = now.by.indexOf(": ");
+      parts.push(make("p", { class: "by" }, `${now.by.slice(0, at)}: `, make("code", {}, now.by.slice(at + 2))));
+    }
+    for (const rule of now.rules) parts.push(make("p", { class: "by" }, "rule: ", make("code", {}, rule)));
+    parts.push(make("span", { class: `verdict ${now.verdict}` }, make("i", { "aria-hidden": "true" }, now.sign), now.word));
+    if (now.change) parts.push(make("p", { class: "change" }, make("b", {}, "Changed: "), now.change, "."));
+    says.replaceChildren(...parts);
+    see.remove();
+    if (now.see !== null) says.after(see);
+  }
+
+  function showHeaders() {
+    const now = steps()[step];
+    const look = data.packets[packet].states[now.state];
+    const overlay = overlayDepth(look.layers);
+    token.querySelector(".outer").style.display = overlay ? "" : "none";
+    stackTitle.replaceChildren("The packet here", make("span", {}, `${look.bytes} bytes`));
+    const gone = now.removed.map((name) => make("span", { class: "gone" }, make("s", {}, name), " taken off"));
+    let outer = null;
+    let inner = null;
+    look.layers.forEach((layer, index) => {
+      const box = headerBox(layer, index, now, overlay, bytes);
+      if (inner) inner.append(box);
+      outer ??= box;
+      inner = box;
+    });
+    stack.replaceChildren(...gone, outer);
+  }
+
+  function show() {
+    const last = steps().length - 1;
+    step = Math.min(Math.max(step, 0), last);
+    select.value = String(packet);
+    slider.max = String(last + 1);
+    slider.value = String(step + 1);
+    const now = steps()[step];
+    slider.setAttribute("aria-valuetext", `${step + 1} of ${last + 1}: ${now.netns}, ${now.place}`);
+    count.textContent = `Step ${step + 1} of ${last + 1}`;
+    for (const name of ["first", "back"]) buttons[name].setAttribute("aria-disabled", String(step === 0));
+    for (const name of ["forward", "last"]) buttons[name].setAttribute("aria-disabled", String(step === last));
+    showPath();
+    showWords();
+    showHeaders();
+  }
+
+  function go(to) {
+    step = to;
+    show();
+  }
+
+  function stop() {
+    clearInterval(timer);
+    timer = null;
+    showPlaying();
+  }
+
+  function showPlaying() {
+    const words = timer === null ? "Play" : "Pause";
+    buttons.play.replaceChildren(icon(words.toLowerCase()));
+    buttons.play.setAttribute("aria-label", words);
+    buttons.play.title = words;
+  }
+
+  function playPause() {
+    if (timer !== null) return stop();
+    if (step === steps().length - 1) go(0);
+    timer = setInterval(() => {
+      go(step + 1);
+      if (step === steps().length - 1) stop();
+    }, SECONDS_PER_STEP * 1000);
+    showPlaying();
+  }
+
+  const moves = {
+    first: () => go(0), back: () => go(step - 1), forward: () => go(step + 1), last: () => go(steps().length - 1),
+  };
+  for (const [name, move] of Object.entries(moves)) buttons[name].addEventListener("click", () => { stop(); move(); });
+  buttons.play.addEventListener("click", playPause);
+  slider.addEventListener("input", () => { stop(); go(Number(slider.value) - 1); });
+  select.addEventListener("change", () => { stop(); packet = Number(select.value); go(0); });
+  tick.addEventListener("change", () => { bytes = tick.checked; showHeaders(); });
+  see.addEventListener("click", () => {
+    stop();
+    packet = steps()[step].see;
+    go(0);
+    select.focus();
+  });
+  root.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const tag = event.target.tagName;
+    const move = { ArrowLeft: moves.back, ArrowRight: moves.forward, Home: moves.first, End: moves.last }[event.key];
+    if (move && tag !== "SELECT" && tag !== "INPUT") {
+      stop();
+      move();
+    } else if (event.key === " " && !["BUTTON", "SELECT", "INPUT", "SUMMARY"].includes(tag)) {
+      playPause();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+
+  show();
+  el.append(root);
+  requestAnimationFrame(showPath);
+  return () => clearInterval(timer);
+}
+
+export default { render };

@@ -1,0 +1,182 @@
+"""What lives here: ``play``, the step player, and the data that its browser side draws from.
+
+The browser side (``player.js``) decides nothing: ``player_data`` works out everything. All of it
+goes to the browser once, so that scrubbing needs no kernel. The data is one JSON document::
+
+    {"title": "web2 to 10.1.20.3", "outcome": "delivered", "reason": "…",
+     "scene": "<svg …>",                     the cluster, standing still
+     "start": 2,                             the packet shown first (its place in "packets")
+     "stages": {"route": "the kernel looks up …"},
+     "packets": [{"n": 2, "title": "TCP SYN: web2 to backend", "role": "request",
+                  "states": [{"layers": [...], "bytes": 60}],      see headers.py
+                  "steps": [{"netns": "node1", "place": "flanneld (process)", "stage": "flanneld",
+                             "device": "flannel0", "anchor": "node1:flanneld",
+                             "path": "M135 258L175 258", "at": [175, 312],
+                             "verdict": "pass", "sign": "→", "word": "goes on",
+                             "reason": "10.1.20.3 (backend) is in …", "by": "lease: …",
+                             "rules": [], "state": 4, "added": [0, 1], "removed": [],
+                             "was": {"2.2": "63"}, "change": "IPv4 TTL 63 becomes 62; …",
+                             "see": null}]}]}
+
+``anchor`` is a ``data-anchor`` of the scene. ``path`` is the way to this step, to be joined with
+the ones before; ``at`` is where the packet then stands. ``see`` is the place of another packet that
+this step waits for (an ARP question). ``was`` maps ``layer.field`` of the step's state to the value
+before.
+
+What may not live here: HTML beyond the still form, and any knowledge of packets.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from k8snetlib.packet import Packet
+from k8snetlib.trace import STAGES, Exchange, Trace
+from k8snetlib.views import scene
+from k8snetlib.views.geometry import number, path_data
+from k8snetlib.views.headers import changes, state
+from k8snetlib.views.layout import lay_out
+from k8snetlib.views.picture import Picture, Which, choose, draw
+from k8snetlib.views.plan import Layout
+from k8snetlib.views.text import (
+    VERDICT_WORDS,
+    annotate,
+    decider,
+    packet_title,
+    place_words,
+    role_of,
+    who,
+)
+from k8snetlib.views.walk import Spot, spots
+
+
+def player_data(exchange: Exchange, packet: Which = None) -> dict[str, Any]:
+    """Everything the player shows, as JSON-ready values (see the module's docstring).
+
+    Parameters: ``packet`` is the packet shown first, as for ``draw``. Raises ``UnknownName`` if the
+    exchange has no such packet.
+    """
+    first = choose(exchange, packet)
+    layout = lay_out(exchange.topology)
+    names = exchange.names
+    target = who(exchange.target, names)
+    title = f"{exchange.source} to {target}"
+    used = {step.stage for trace in exchange.packets for step in trace.steps}
+    return {
+        "title": title,
+        "outcome": exchange.outcome,
+        "reason": annotate(exchange.reason, names),
+        "scene": scene.svg(layout, f"The cluster: {title}", scene.in_words(layout)),
+        "start": next(at for at, trace in enumerate(exchange.packets) if trace.n == first.n),
+        "stages": {stage: words for stage, words in STAGES.items() if stage in used},
+        "packets": [_packet(exchange, trace, layout) for trace in exchange.packets],
+    }
+
+
+def _packet(exchange: Exchange, trace: Trace, layout: Layout) -> dict[str, Any]:
+    states: dict[Packet, int] = {}
+    before: Packet | None = None
+    steps = []
+    for spot in spots(trace, layout):
+        now = spot.step.packet
+        if spot.step.before is not None:
+            before = spot.step.before
+        at = states.setdefault(now, len(states))
+        steps.append(_step(exchange, layout, spot, before, at))
+        before = now
+    return {
+        "n": trace.n,
+        "title": packet_title(trace, exchange.names),
+        "role": role_of(exchange, trace),
+        "states": [state(look, exchange.names) for look in states],
+        "steps": steps,
+    }
+
+
+def _step(
+    exchange: Exchange, layout: Layout, spot: Spot, before: Packet | None, at: int
+) -> dict[str, Any]:  # fmt: skip
+    step, names = spot.step, exchange.names
+    sign, word = VERDICT_WORDS.get(step.verdict, ("", step.verdict))
+    change = changes(before, step.packet, names)
+    end = spot.points[-1]
+    return {
+        "netns": spot.hop.netns,
+        "place": place_words(layout.topology.host(spot.hop.netns), spot.place),
+        "stage": step.stage,
+        "device": step.device,
+        "anchor": spot.anchor,
+        "path": path_data(spot.points),
+        "at": [float(number(end.x)), float(number(end.y))],
+        "verdict": step.verdict,
+        "sign": sign,
+        "word": word,
+        "reason": annotate(step.reason, names),
+        "by": annotate(decider(step), names),
+        "rules": [str(rule) for rule in step.rules],
+        "state": at,
+        "added": list(change.added),
+        "removed": list(change.removed),
+        "was": dict(change.was),
+        "change": change.words,
+        "see": _awaited(exchange, spot),
+    }
+
+
+def _awaited(exchange: Exchange, spot: Spot) -> int | None:
+    """The ARP question for which a parked packet waits: its place among the packets."""
+    if spot.step.verdict != "park":
+        return None
+    for at, trace in enumerate(exchange.packets):
+        arp = trace.steps[0].packet.arp if trace.steps else None
+        asks = arp is not None and arp.op == 1 and arp.target_ip in map(str, spot.step.args)
+        if asks and trace.hops[0].netns == spot.hop.netns:
+            return at
+    return None
+
+
+class Player:
+    """The step player of one exchange.
+
+    In a notebook it is a widget; where there are no widgets (GitHub, a printed page, anywidget not
+    installed) it shows as the still picture, ``still``. ``data`` is what the browser gets.
+    """
+
+    __slots__ = ("_widget", "data", "still")
+
+    def __init__(self, data: dict[str, Any], still: Picture) -> None:
+        self.data = data
+        self.still = still
+        self._widget: Any = None
+
+    def __repr__(self) -> str:
+        return self.still.text
+
+    @property
+    def widget(self) -> Any:
+        """The live widget, made when first asked for; None if anywidget is not installed."""
+        if self._widget is None:
+            try:
+                from k8snetlib.views.widget import PlayerWidget
+            except ImportError:
+                return None
+            self._widget = PlayerWidget(data=self.data)
+        return self._widget
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle: dict[str, Any] = dict(self.still._repr_mimebundle_())
+        widget = self.widget
+        if widget is None:
+            return bundle
+        shown = widget._repr_mimebundle_(**options)
+        live, metadata = shown if isinstance(shown, tuple) else (shown, {})
+        return {**live, **bundle}, metadata
+
+
+def play(exchange: Exchange, packet: Which = None) -> Player:
+    """The step player: walk each packet of ``exchange`` box by box.
+
+    Parameters: ``packet`` is the packet shown first, as for ``draw`` (the request, if not given).
+    Raises ``UnknownName`` if the exchange has no such packet.
+    """
+    return Player(player_data(exchange, packet), draw(exchange, packet))

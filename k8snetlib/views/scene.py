@@ -1,0 +1,297 @@
+"""What lives here: the picture of a cluster as SVG, from a layout.
+
+The SVG carries its own style sheet, so that it looks the same in a notebook and in a file. Things
+that a packet can visit carry ``data-anchor``, by which the step player finds them.
+
+What may not live here: positions (``layout``), the way of a packet (``walk``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from html import escape
+
+from k8snetlib.views.geometry import Box, Point, number, path_data, text_width
+from k8snetlib.views.palette import theme_css
+from k8snetlib.views.plan import NAME, SMALL, Item, Layout, short
+
+FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','Liberation Sans',Arial,sans-serif"
+
+#: How everything in a picture looks; sizes are px at the picture's natural width.
+STYLE = (
+    f".k8snet-svg{{background:var(--k-ground);border-radius:10px;font-family:{FONT};"
+    "font-variant-numeric:tabular-nums}"
+    ".k8snet-svg text{fill:var(--k-ink)}"
+    f".k8snet-svg .name{{font-size:{NAME:g}px;font-weight:650}}"
+    f".k8snet-svg .sub{{font-size:{SMALL:g}px;fill:var(--k-muted)}}"
+    f".k8snet-svg .tag{{font-size:{SMALL:g}px;fill:var(--k-muted);font-style:italic}}"
+    ".k8snet-svg .node{fill:var(--k-node-fill);stroke:var(--k-node);stroke-width:1.6}"
+    ".k8snet-svg .nodetext{fill:var(--k-node-ink)}"
+    ".k8snet-svg .switch{fill:var(--k-node-band);stroke:var(--k-node);stroke-width:1.6}"
+    ".k8snet-svg .trunk{fill:var(--k-node-band)}"
+    ".k8snet-svg .machine{fill:var(--k-card);stroke:var(--k-node);stroke-width:1.6}"
+    ".k8snet-svg .pod{fill:var(--k-pod-fill);stroke:var(--k-pod);stroke-width:1.6}"
+    ".k8snet-svg .bridge{fill:var(--k-pod-band);stroke:var(--k-pod);stroke-width:1.6}"
+    ".k8snet-svg .hub{fill:var(--k-kernel-fill);stroke:var(--k-line);stroke-width:1.2}"
+    ".k8snet-svg .tun,.k8snet-svg .overlay{fill:var(--k-pod-fill);stroke:var(--k-pod);"
+    "stroke-width:1.8;stroke-dasharray:6 3}"
+    ".k8snet-svg .daemon{fill:var(--k-process-fill);stroke:var(--k-process);stroke-width:1.4}"
+    ".k8snet-svg .chip{fill:var(--k-process-fill);stroke:var(--k-process);stroke-width:1}"
+    ".k8snet-svg .chip.pause{stroke-dasharray:3 2}"
+    ".k8snet-svg .plug{fill:var(--k-ground);stroke:var(--k-line);stroke-width:1.6}"
+    ".k8snet-svg .link{fill:none;stroke:var(--k-line);stroke-width:2}"
+    ".k8snet-svg .rail{fill:none;stroke:var(--k-line);stroke-width:2}"
+    ".k8snet-svg .link.wire{stroke:var(--k-node);stroke-width:2.6}"
+    ".k8snet-svg .link.veth{stroke:var(--k-pod);stroke-width:2.2}"
+    ".k8snet-svg .link.tun-link{stroke:var(--k-pod);stroke-width:2;stroke-dasharray:2 3}"
+    ".k8snet-svg .way{fill:none;stroke:var(--k-packet);stroke-width:4.5;stroke-linejoin:round;"
+    "stroke-linecap:round}"
+    ".k8snet-svg .way.reply{stroke:var(--k-reply);stroke-dasharray:9 6}"
+    ".k8snet-svg .arrow{fill:var(--k-packet)}.k8snet-svg .arrow.reply{fill:var(--k-reply)}"
+    ".k8snet-svg .stop circle{fill:var(--k-packet-deep);stroke:var(--k-ground);stroke-width:1.5}"
+    ".k8snet-svg .stop text{fill:var(--k-on-packet);font-size:12px;font-weight:700;"
+    "text-anchor:middle}"
+    ".k8snet-svg .stop.reply circle{fill:var(--k-reply)}"
+    ".k8snet-svg .stop.reply text{fill:var(--k-on-reply)}"
+)
+
+
+def _text(x: float, y: float, words: str, kind: str, anchor: str = "") -> str:
+    where = f' text-anchor="{anchor}"' if anchor else ""
+    return f'<text x="{number(x)}" y="{number(y)}" class="{kind}"{where}>{escape(words)}</text>'
+
+
+def _named(x: float, y: float, name: str, more: str, kind: str = "") -> str:
+    """A name and, right behind it, a word of lesser weight."""
+    return (
+        f'<text x="{number(x)}" y="{number(y)}"><tspan class="name {kind}">{escape(name)}</tspan>'
+        f'<tspan class="tag" dx="6">{escape(more)}</tspan></text>'
+    )
+
+
+def _rect(box: Box, kind: str, radius: float = 6) -> str:
+    size = f'width="{number(box.w)}" height="{number(box.h)}"'
+    where = f'x="{number(box.x)}" y="{number(box.y)}"'
+    return f'<rect class="{kind}" {where} {size} rx="{number(radius)}"/>'
+
+
+def _node(item: Item) -> str:
+    box = item.box
+    return (
+        _rect(box, "node", 12)
+        + _text(box.x + 13, box.y + 21, item.label, "name")
+        + _text(box.right - 13, box.y + 21, item.sub, "sub nodetext", "end")
+    )
+
+
+def _pod(item: Item) -> str:
+    box = item.box
+    return (
+        _rect(box, "pod", 8)
+        + _text(box.x + 10, box.y + 18, item.label, "name")
+        + _text(box.x + 10, box.y + 34, item.sub, "sub")
+    )
+
+
+def _chip(item: Item) -> str:
+    box = item.box
+    kind = "chip pause" if item.label == "pause" else "chip"
+    return _rect(box, kind, box.h / 2) + _text(
+        box.x + box.w / 2, box.y + 13.5, item.label, "sub", "middle"
+    )
+
+
+def _bridge(item: Item) -> str:
+    box = item.box
+    y = box.bottom - 8
+    return (
+        _rect(box, "bridge", 6)
+        + _text(box.x + 10, y, item.label, "name")
+        + _text(box.right - 10, y, f"bridge {item.sub}".strip(), "sub", "end")
+    )
+
+
+def _hub(item: Item) -> str:
+    box = item.box
+    middle = box.y + box.h / 2
+    return (
+        _rect(box, "hub", 8)
+        + _text(box.x + 9, middle, item.label, "name")
+        + _text(box.x + 9, middle + 17, "kernel:", "sub")
+        + _text(box.x + 9, middle + 32, "routes, TTL", "sub")
+    )
+
+
+def _device(item: Item) -> str:
+    box = item.box
+    tag = {"tun": "TUN", "vxlan": "VXLAN"}.get(item.kind, item.kind)
+    return (
+        _rect(box, "overlay", 6)
+        + _named(box.x + 28, box.y + 18, item.label, tag)
+        + _text(box.x + 28, box.y + 34, item.sub, "sub")
+    )
+
+
+def _daemon(item: Item) -> str:
+    box = item.box
+    return (
+        _rect(box, "daemon", box.h / 2)
+        + _text(box.x + 30, box.y + 18, item.label, "name")
+        + _text(box.x + 30, box.y + 34, item.sub, "tag")
+    )
+
+
+def _machine(item: Item) -> str:
+    box = item.box
+    lines = "".join(
+        _text(box.x + 11, box.y + 37 + 17 * n, line, "sub")
+        for n, line in enumerate(item.sub.split("\n"))
+    )
+    return _rect(box, "machine", 10) + _text(box.x + 11, box.y + 20, item.label, "name") + lines
+
+
+def _switch(item: Item) -> str:
+    box = item.box
+    y = box.bottom - 8
+    more = f"{item.sub} · a plain Ethernet switch"
+    return _rect(box, "switch", 8) + _named(box.x + 26, y, item.label, more, "nodetext")
+
+
+def _plug(item: Item) -> str:
+    return _rect(item.box, "plug", 2)
+
+
+_DRAW: dict[str, Callable[[Item], str]] = {
+    "node": _node, "pod": _pod, "chip": _chip, "bridge": _bridge, "hub": _hub, "daemon": _daemon,
+    "machine": _machine, "switch": _switch, "plug": _plug,
+    "trunk": lambda item: _rect(item.box, "trunk", 8),
+}  # fmt: skip
+
+
+def _item(item: Item) -> str:
+    anchor = f' data-anchor="{escape(item.anchor)}"' if item.anchor else ""
+    tip = f"<title>{escape(item.tip)}</title>" if item.tip else ""
+    return f"<g{anchor}>{tip}{_DRAW.get(item.kind, _device)(item)}</g>"
+
+
+def _plug_labels(layout: Layout) -> list[str]:
+    """The names of network cards, beside their plugs."""
+    found = []
+    for item in layout.items:
+        if item.kind != "plug":
+            continue
+        host = layout.topology.host(item.anchor.partition(":")[0])
+        if host is None or host.role == "switch" or item.label.startswith("veth"):
+            continue
+        if host.role in ("router", "host") and len([p for p in host.ports if p.kind != "lo"]) > 1:
+            continue
+        if host.role == "host":
+            continue
+        x, y = item.box.x - 5, item.box.y - 2
+        found.append(_text(x, y, item.label, "sub", "end"))
+    return found
+
+
+def _legend(layout: Layout) -> str:
+    """What the colours and dashes mean, where the machines beside the nodes leave room for it."""
+    box = layout.legend
+    if box is None:
+        return ""
+    kinds = {item.kind for item in layout.items}
+    rows = [("node", "node network"), ("pod", "Pod network")]
+    if kinds & {"tun", "vxlan"}:
+        rows.append(("overlay", "overlay device"))
+    if kinds & {"daemon", "chip"}:
+        rows.append(("daemon", "process"))
+    found = []
+    for n, (kind, words) in enumerate(rows):
+        y = box.y + 22 * n
+        swatch = Box(box.x, y, 26, 14)
+        found.append(_rect(swatch, kind, 7 if kind == "daemon" else 3))
+        found.append(_text(box.x + 35, y + 11.5, words, "sub"))
+    return "".join(found)
+
+
+def _node_left(layout: Layout, at: Point) -> float:
+    """The left edge of the node that a point lies in."""
+    lefts = [i.box.x for i in layout.items if i.kind == "node" and i.box.x <= at.x <= i.box.right]
+    return lefts[-1] if lefts else 0.0
+
+
+def body(layout: Layout) -> str:
+    """Everything that stands still: boxes, wires, plugs, names."""
+    back = [i for i in layout.items if i.kind in ("node", "switch", "trunk")]
+    front = [i for i in layout.items if i not in back]
+    wires = []
+    for link in layout.links:
+        kind = "tun-link" if link.kind == "tun" else link.kind
+        wires.append(f'<path class="link {kind}" d="{path_data(link.points)}"/>')
+        if link.label:
+            end = link.points[-1]
+            left = end.x - 12 - text_width(link.label, SMALL) > _node_left(layout, end)
+            x, side = (end.x - 12, "end") if left else (end.x + 12, "")
+            wires.append(_text(x, end.y - 5, link.label, "sub", side))
+    for item in front:
+        if item.kind in ("bridge", "hub", "machine") and item.anchor in layout.rails:
+            rail = layout.rails[item.anchor]
+            ends = (Point(rail.x1, rail.y1), Point(rail.x2, rail.y2))
+            wires.insert(0, f'<path class="rail" d="{path_data(ends)}"/>')
+    plugs = [i for i in front if i.kind == "plug"]
+    boxes = [i for i in front if i.kind != "plug"]
+    legend = _legend(layout)
+    return "\n".join(
+        [
+            legend,
+            *map(_item, back),
+            *map(_item, boxes),
+            *wires,
+            *map(_item, plugs),
+            *_plug_labels(layout),
+        ]
+    )
+
+
+def svg(layout: Layout, title: str, desc: str, extra: str = "") -> str:
+    """The whole picture. ``title`` names it, ``desc`` tells it in words; ``extra`` is SVG drawn on
+    top of it. The ids inside follow from the content: same picture, same text."""
+    inner = body(layout) + ("\n" + extra if extra else "")
+    mark = sha256("\n".join((title, desc, inner)).encode()).hexdigest()[:10]
+    width, height = number(layout.width), number(layout.height)
+    # On a wide page not much larger than life, on a narrow one still readable (it then scrolls).
+    size = f"max-width:{layout.width * 1.25:.0f}px;min-width:{layout.width * 0.66:.0f}px"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="k8snet k8snet-svg" role="img" '
+        f'viewBox="0 0 {width} {height}" style="{size}" aria-labelledby="k{mark}-t k{mark}-d">\n'
+        f'<title id="k{mark}-t">{escape(title)}</title>\n'
+        f'<desc id="k{mark}-d">{escape(desc)}</desc>\n'
+        f"<style>{theme_css()}{STYLE}</style>\n{inner}\n</svg>"
+    )
+
+
+def in_words(layout: Layout) -> str:
+    """What the picture shows, told in sentences."""
+    topology = layout.topology
+    said = []
+    for node in topology.role("node"):
+        pods = [f"{p.name} {short(p.address)}" for p in topology.pods_on(node.name)]
+        address = short(node.address) or "no address"
+        bridges = [
+            f"bridge {p.name} {' '.join(p.addresses)}" for p in node.ports if p.kind == "bridge"
+        ]
+        others = [
+            f"{p.kind.upper()} device {p.name}" + (f" read by {p.owner}" if p.owner else "")
+            for p in node.ports
+            if p.kind not in ("bridge", "veth", "lo")
+        ]
+        parts = [", ".join(x) for x in (bridges, others) if x]
+        parts.insert(0, f"pods {', '.join(pods)}" if pods else "no pods")
+        said.append(f"{node.name} ({address}): {'; '.join(parts)}.")
+    beside = [
+        f"{h.name} ({', '.join(short(a) for p in h.ports if p.kind != 'lo' for a in p.addresses)})"
+        for h in topology.hosts
+        if h.role in ("router", "host")
+    ]
+    if topology.role("switch") and topology.role("node"):
+        said.append("A switch joins all nodes" + (f", {', '.join(beside)}." if beside else "."))
+    return " ".join(said) or "An empty cluster."
