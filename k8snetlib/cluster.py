@@ -188,6 +188,9 @@ class Cluster:
         src = sockets.source_address(self.network, ns, dst)
         if src is None:
             client.end("unreachable", f"{ns.name} has no route to {dst}: the send fails at once")
+        elif proto != "tcp" and df and (limit := sockets.path_mtu(ns, dst)) < 28 + len(data):
+            why = "{} bytes are more than the path takes ({}): the send fails at once (EMSGSIZE)"
+            client.end("too-big", why.format(28 + len(data), limit))
         else:
             sender = _Sender(self.network, ns, src, dst, client, ttl, df)
             sender.send(proto, port or 0, sport)

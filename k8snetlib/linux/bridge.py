@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, cast
 
 from k8snetlib.address import BROADCAST_MAC
 from k8snetlib.linux import neighbour
+from k8snetlib.linux.fragment import gather
 from k8snetlib.linux.netns import BRIDGE_AGEING, Device, FdbEntry, Neighbour, Netns
 from k8snetlib.packet import Ethernet, IPv4, Packet, stack_of
 
@@ -72,6 +73,10 @@ def _through_prerouting(
     """br_netfilter: PREROUTING happens on the port, before the bridge has decided anything."""
     visit.through_bridge = True
     ethernet, packet = frame.headers[0], stack_of(frame.headers[1:], frame.payload)
+    if visit.ns.ruleset.tracks:
+        one = gather(visit, bridge.name, packet, lambda v, p: v.bridged_whole(port, ethernet, p))
+        if one is None:
+            return None
     after = visit.hook("PREROUTING", packet, bridge.name, "", (port.name, ""))
     if after is None:
         return None
@@ -184,6 +189,12 @@ def _to_port(
         if passed is not None:
             passed = visit.hook("POSTROUTING", passed, "", bridge.name, ends)
         if passed is None:
+            return
+        if visit.longest:
+            visit.in_pieces(
+                bridge, passed,
+                lambda v, p: v.transmit(port, stack_of((ethernet, *p.headers), p.payload)),
+            )  # fmt: skip
             return
         frame = stack_of((ethernet, *passed.headers), passed.payload)
     visit.transmit(port, frame)

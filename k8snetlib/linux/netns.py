@@ -40,6 +40,14 @@ class Address(NamedTuple):
         return f"{self.ip}/{self.length}"
 
 
+class VxlanConfig(NamedTuple):
+    """What makes a VXLAN device: network identifier, the local tunnel address, the UDP port."""
+
+    vni: int
+    local: str
+    port: int
+
+
 class Device(NamedTuple):
     """A network device. ``kind`` is lo, veth, bridge, tun or vxlan; ``peer`` is the other end of a
     veth pair as (namespace, device); ``master`` is the bridge it is a port of; ``owner`` is the
@@ -55,6 +63,7 @@ class Device(NamedTuple):
     peer: tuple[str, str] | None = None
     hairpin: bool = False
     owner: str | None = None
+    vxlan: VxlanConfig | None = None
     ifindex: int = 0
 
 
@@ -120,12 +129,14 @@ class Netns:
         "containers",
         "devices",
         "fdb",
+        "fragments",
         "listeners",
         "local",
         "name",
         "neighbours",
         "network",
         "pings",
+        "pmtu",
         "ports",
         "ipsets",
         "processes",
@@ -136,6 +147,7 @@ class Netns:
         "sysctls",
         "tcp",
         "udp",
+        "vxlan_fdb",
     )
 
     def __init__(self, name: str, role: str = "host") -> None:
@@ -147,6 +159,7 @@ class Netns:
         self.arp_queue: dict[tuple[str, str], list[Any]] = {}
         self.fdb: dict[tuple[str, str], FdbEntry] = {}
         self.ports: dict[str, tuple[str, ...]] = {}
+        self.vxlan_fdb: dict[tuple[str, str], str] = {}
         self.local: dict[str, str] = {}
         self.sysctls: dict[str, int] = dict(DEFAULT_SYSCTLS)
         self.listeners: dict[tuple[str, str, int], Listener] = {}
@@ -158,6 +171,8 @@ class Netns:
         self.conntrack = Table()
         self.recent: dict[str, dict[int, tuple[float, ...]]] = {}
         self.ipsets: dict[str, Any] = {}
+        self.fragments: dict[tuple[str, str, int, int], tuple[float, list[Any]]] = {}
+        self.pmtu: dict[str, tuple[int, float]] = {}
         self.containers: tuple[str, ...] = ()
         self.network: Network | None = None
         self._ip_id = 0
@@ -326,6 +341,7 @@ class Netns:
         other.arp_queue = {}
         other.fdb = dict(self.fdb)
         other.ports = dict(self.ports)
+        other.vxlan_fdb = dict(self.vxlan_fdb)
         other.local = dict(self.local)
         other.sysctls = dict(self.sysctls)
         other.listeners = dict(self.listeners)
@@ -337,5 +353,7 @@ class Netns:
         other.conntrack = self.conntrack.clone()
         other.recent = {name: dict(seen) for name, seen in self.recent.items()}
         other.ipsets = dict(self.ipsets)
+        other.fragments = {}
+        other.pmtu = dict(self.pmtu)
         other._ip_id = self._ip_id
         return other

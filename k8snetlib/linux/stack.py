@@ -13,7 +13,7 @@ that must not leave the kernel with the packet. Each box records exactly one ``S
 to the next box or stops. A device never calls another device: what leaves by a wire goes to the end
 of the network's queue.
 
-Simplified here: no netfilter, no fragmentation, no path-MTU check, no ICMP redirect. Sources:
+Simplified here: no ICMP redirect. Sources:
 RFC 1812 (routers), RFC 1122 (hosts), ip-sysctl.
 """
 
@@ -23,16 +23,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from k8snetlib.address import ZERO_MAC, Prefix
-from k8snetlib.linux import bridge, icmp, neighbour, sockets
+from k8snetlib.linux import bridge, icmp, neighbour, sockets, vxlan
+from k8snetlib.linux.fragment import Resume, gather, split
 from k8snetlib.linux.netfilter.hooks import run_hook
 from k8snetlib.linux.netns import Device, Netns
 from k8snetlib.linux.route import Route
 from k8snetlib.packet import (
+    FRAG_NEEDED,
     NET_UNREACHABLE,
     TIME_EXCEEDED,
     UNREACHABLE,
     Arp,
     Ethernet,
+    Header,
     IPv4,
     Packet,
     stack_of,
@@ -55,8 +58,8 @@ class Visit:
     """
 
     __slots__ = (
-        "device", "evaluated", "flight", "mark", "network", "ns", "seen", "steps",
-        "through_bridge", "todo",
+        "device", "evaluated", "flight", "longest", "mark", "network", "ns", "pieces", "seen",
+        "steps", "through_bridge", "todo",
     )  # fmt: skip
 
     def __init__(self, network: Network, ns: Netns, device: str, flight: Flight) -> None:
@@ -68,6 +71,8 @@ class Visit:
         self.seen: Seen | None = None
         self.evaluated = 0
         self.through_bridge = False
+        self.longest = 0
+        self.pieces: dict[int, Visit] = {}
         self.steps: list[Step] = []
         self.todo: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         flight.hops.append((ns.name, device, self.steps))
@@ -90,7 +95,7 @@ class Visit:
 
     def new_buffer(self) -> None:
         """The packet goes to a process, and what comes back is a new one: no mark, no connection."""
-        self.mark, self.seen = 0, None
+        self.mark, self.seen, self.longest, self.pieces = 0, None, 0, {}
 
     def hook(
         self, hook: str, packet: Packet, in_dev: str, out_dev: str, ports: tuple[str, str] = ("", "")
@@ -121,20 +126,25 @@ class Visit:
         self._seen(name, "in", frame)
         if device.master is None:
             self.step("receive", "pass", name, frame, _ARRIVES[device.kind], (name,))
+            self._link_in(device, frame)
         else:
             why = "{} is a port of {}: the bridge gets the frame, not the IP stack"
             self.step("receive", "pass", name, frame, why, (name, device.master), device)
-            upwards = bridge.frame_in(self, device, frame)
-            if upwards is None:
-                return
-            device, frame = self.ns.devices[device.master], upwards
-            bridged = self.through_bridge
-            self._seen(device.name, "in", frame)
-            why = "the bridge hands the frame to its own host, as if {} had received it"
-            self.step("receive", "pass", device.name, frame, why, (device.name,))
-            self._link_in(device, frame, bridged=bridged)
+            self._from_port(device, frame)
+
+    def _from_port(self, port: Device, frame: Packet) -> None:
+        upwards = bridge.frame_in(self, port, frame)
+        if upwards is None:
             return
-        self._link_in(device, frame)
+        device = self.ns.devices[str(port.master)]
+        self._seen(device.name, "in", upwards)
+        why = "the bridge hands the frame to its own host, as if {} had received it"
+        self.step("receive", "pass", device.name, upwards, why, (device.name,))
+        self._link_in(device, upwards, bridged=self.through_bridge)
+
+    def bridged_whole(self, port: Device, ethernet: Header, packet: Packet) -> None:
+        """A packet that came to a bridge in pieces goes on as one."""
+        self._from_port(port, stack_of((ethernet, *packet.headers), packet.payload))
 
     def _link_in(self, device: Device, frame: Packet, *, bridged: bool = False) -> None:
         headers = frame.headers
@@ -171,6 +181,9 @@ class Visit:
         elif device.kind == "lo":
             self.step("transmit", "pass", name, frame, "the loopback device turns it round")
             self.again(Visit.frame_in, name, frame)
+        elif device.kind == "vxlan":
+            self.step("transmit", "pass", name, frame, "leaves by {}, a VXLAN tunnel", (name,), device)
+            vxlan.send(self, device, frame)
         else:
             self._to_process(device, frame)
 
@@ -198,6 +211,10 @@ class Visit:
         ``bridged``: br_netfilter has taken it through PREROUTING already.
         """
         if not bridged:
+            if self.ns.ruleset.tracks:
+                one = gather(self, device.name, packet, lambda v, p: v.ip_receive(device, p))
+                if one is None:
+                    return
             after = self.hook("PREROUTING", packet, device.name, "")
             if after is None:
                 return
@@ -236,6 +253,9 @@ class Visit:
         return False
 
     def _ip_local(self, device: Device, packet: Packet) -> None:
+        one = gather(self, device.name, packet, lambda v, p: v._ip_local(device, p))
+        if one is None:
+            return
         after = self.hook("INPUT", packet, device.name, "")
         if after is not None:
             sockets.deliver(self, device, after)
@@ -256,6 +276,13 @@ class Visit:
             why = "the TTL is {} and a router must take one: tell the sender with ICMP TTL exceeded"
             self.step("forward", "error", device.name, packet, why, (ip.ttl,))
             icmp.send_error(self, device, packet, TIME_EXCEEDED, 0)
+            return
+        mtu = self.ns.devices[route.dev].mtu
+        if ip.df and packet.length > mtu:
+            why = "{} bytes do not fit into {} (MTU {}), and don't-fragment is set: tell the sender"
+            args = (packet.length, route.dev, mtu)
+            self.step("forward", "error", device.name, packet, why, args)
+            icmp.send_error(self, device, packet, UNREACHABLE, FRAG_NEEDED, mtu)
             return
         ttl = ip.ttl - 1
         lower = _new(IPv4, (*ip[:3], ttl, *ip[4:]))
@@ -306,6 +333,35 @@ class Visit:
         if after is None:
             return
         device = self.ns.devices[route.dev]
+        if after.length > device.mtu or self.longest:
+            self.in_pieces(device, after, lambda v, p: v._to_next_hop(route, p))
+        else:
+            self._to_next_hop(route, after)
+
+    def in_pieces(self, device: Device, packet: Packet, send: Resume) -> None:
+        """Cuts a packet that is too long for a device (or came in pieces), and sends each piece."""
+        mtu = min(device.mtu, self.longest or device.mtu)
+        if packet.length <= mtu:
+            send(self, packet)
+            return
+        first, *rest = split(packet, mtu)
+        why = "{} bytes in pieces of at most {}: {} fragments"
+        args = (packet.length, mtu, 1 + len(rest))
+        self.step("fragment", "pass", device.name, first, why, args, None, packet)
+        former = self.pieces
+        send(self, first)
+        for piece in rest:
+            ip = piece.headers[0]
+            assert type(ip) is IPv4
+            visit = former.get(ip.offset)
+            if visit is None:
+                visit = Visit(self.network, self.ns, "", self.network.flight(piece))
+            why = "a fragment at offset {}"
+            visit.step("fragment", "pass", device.name, piece, why, (ip.offset,))
+            self.again(_send_piece, visit, piece, send)
+
+    def _to_next_hop(self, route: Route, after: Packet) -> None:
+        device = self.ns.devices[route.dev]
         if device.kind == "tun":
             self.transmit(device, after)
         elif device.kind == "lo":
@@ -314,6 +370,13 @@ class Visit:
             ip = after.headers[0]
             assert type(ip) is IPv4
             neighbour.send(self, device, route.via or ip.dst, after)
+
+
+def _send_piece(_: Visit, visit: Visit, piece: Packet, send: Resume) -> None:
+    send(visit, piece)
+    while visit.todo:
+        following, args = visit.todo.pop(0)
+        following(visit, *args)
 
 
 _TO_MYSELF = Route(Prefix(127 << 24, 8), "lo")

@@ -91,7 +91,11 @@ def run(flow: Mapping[str, Any]) -> Comparison:
     results = flow["result"] if isinstance(flow["result"], list) else [flow["result"]]
     for send in sends:
         _answer_with(cluster, send)
-    exchanges = [_send(cluster, send) for send in sends]
+    exchanges = []
+    for send in sends:
+        for ns in cluster.network.netns.values():
+            ns.pmtu.clear()  # as the lab did before each probe
+        exchanges.append(_send(cluster, send))
     if len(results) != len(exchanges):
         raise Unsupported(f"{len(sends)} sends, but {len(results)} results")
     differences: list[str] = []
@@ -318,6 +322,8 @@ def _observed(send: Mapping[str, Any], exchange: Exchange) -> dict[str, Any]:
     }
     port = f":{send['port']}" if "port" in send and send["proto"] != "icmp" else ""
     seen["to"] = f"{send['to']}{port}"
+    if exchange.outcome == "too-big" and exchange.request is None:
+        seen["mtu"] = int(exchange.reason.split("(")[1].split(")")[0])
     if exchange.request:
         first, last = exchange.request.steps[0].packet, exchange.request.last
         transport = first.transport
