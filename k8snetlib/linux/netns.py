@@ -105,6 +105,7 @@ DEFAULT_SYSCTLS: dict[str, int] = {
     "net.ipv4.icmp_echo_ignore_all": 0,
     "net.ipv4.conf.all.accept_local": 0,
     "net.ipv4.conf.all.rp_filter": 0,
+    "net.ipv4.conf.all.send_redirects": 1,
     "net.ipv4.conf.all.route_localnet": 0,
     "net.ipv4.neigh.default.mcast_solicit": 3,
     "net.ipv4.neigh.default.gc_stale_time": 60,
@@ -141,6 +142,7 @@ class Netns:
         "ipsets",
         "processes",
         "recent",
+        "redirects",
         "role",
         "ruleset",
         "routes",
@@ -173,6 +175,7 @@ class Netns:
         self.ipsets: dict[str, Any] = {}
         self.fragments: dict[tuple[str, str, int, int], tuple[float, list[Any]]] = {}
         self.pmtu: dict[str, tuple[int, float]] = {}
+        self.redirects: dict[str, tuple[int, float]] = {}
         self.containers: tuple[str, ...] = ()
         self.network: Network | None = None
         self._ip_id = 0
@@ -355,5 +358,6 @@ class Netns:
         other.ipsets = dict(self.ipsets)
         other.fragments = {}
         other.pmtu = dict(self.pmtu)
+        other.redirects = dict(self.redirects)
         other._ip_id = self._ip_id
         return other

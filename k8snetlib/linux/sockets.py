@@ -28,6 +28,7 @@ from k8snetlib.packet import (
     FRAG_NEEDED,
     PORT_UNREACHABLE,
     PROTO_UDP,
+    REDIRECT,
     TIME_EXCEEDED,
     UNREACHABLE,
     Icmp,
@@ -262,6 +263,10 @@ def _error_in(visit: Visit, device: Device, packet: Packet, message: Icmp) -> No
     """An ICMP error tells the socket whose packet it quotes."""
     ns, ip = visit.ns, cast(IPv4, packet.headers[0])
     quoted = packet.payload.packet if isinstance(packet.payload, Slice) else None
+    if message.type == REDIRECT:
+        why = "{} says there is a shorter way; this host keeps its routes"
+        visit.step("icmp", "ignore", device.name, packet, why, (ip.src,))
+        return
     what = "TTL exceeded"
     if message.type == UNREACHABLE:
         what = _ERROR_WORDS.get(message.code, f"unreachable, code {message.code}")

@@ -284,6 +284,8 @@ class Visit:
             self.step("forward", "error", device.name, packet, why, args)
             icmp.send_error(self, device, packet, UNREACHABLE, FRAG_NEEDED, mtu)
             return
+        if route.dev == device.name:
+            icmp.send_redirect(self, device, packet, route.via or ip.dst)
         ttl = ip.ttl - 1
         lower = _new(IPv4, (*ip[:3], ttl, *ip[4:]))
         after = stack_of((lower, *packet.headers[1:]), packet.payload)

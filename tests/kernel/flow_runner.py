@@ -232,7 +232,7 @@ def _passes(hop: Hop) -> list[tuple[str, list[str]]]:
             if not found:  # an answer of the kernel itself, which belongs to a connection already
                 found.append((_address_text(step.packet), []))
             found[-1][1].extend(map(str, step.rules))
-    return [one for one in found if one[1]]
+    return found
 
 
 def _address_text(packet: Packet) -> str:

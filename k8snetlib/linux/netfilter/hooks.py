@@ -25,9 +25,11 @@ from k8snetlib.linux.netfilter.rule import Nat, Probe, Reject
 from k8snetlib.packet import (
     ACK,
     PROTO_TCP,
+    REDIRECT,
     RST,
     SYN,
     UNREACHABLE,
+    Icmp,
     IPv4,
     Packet,
     Slice,
@@ -151,6 +153,11 @@ def _nat(
         return packet
     source = hook in _SOURCE_HOOKS
     matched: tuple[Any, ...] = ()
+    finished = conn.snat_done and conn.dnat_done
+    if _is_redirect(packet) and (not finished or conn.snat or conn.dnat):
+        why = "nat {}: a redirect about a connection that is (or may be) translated would mislead"
+        visit.step(f"nat {hook}", "drop", in_dev or out_dev, packet, why, (hook,), conn)
+        return None
     if seen.word == "RELATED":
         after = _translate_error(conn, packet, source, reply=seen.reply)
     else:
@@ -173,6 +180,11 @@ def _nat(
         visit.step(f"nat {hook}", "pass", in_dev or out_dev, packet, why, (hook,), conn,
                    rules=matched)  # fmt: skip
     return after
+
+
+def _is_redirect(packet: Packet) -> bool:
+    message = packet.headers[1] if len(packet.headers) > 1 else None
+    return type(message) is Icmp and message.type == REDIRECT
 
 
 def _end(packet: Packet, source: bool) -> str:
