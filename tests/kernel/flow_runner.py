@@ -228,7 +228,7 @@ def _passes(hop: Hop) -> list[tuple[str, list[str]]]:
             found.append((_address_text(step.packet), []))
         if step.stage == "receive" and step.device == "lo":
             found.append((_address_text(step.packet), []))  # the trace begins anew
-        if step.rules:
+        if step.rules or " " in step.stage:  # "nat OUTPUT": a box of a hook
             if not found:  # an answer of the kernel itself, which belongs to a connection already
                 found.append((_address_text(step.packet), []))
             found[-1][1].extend(map(str, step.rules))
