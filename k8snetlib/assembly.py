@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from k8snetlib.address import Prefix, mac_for, number
 from k8snetlib.errors import BadManifest, NotModelled
-from k8snetlib.flannel.udp import OVERHEAD, UdpProxy
+from k8snetlib.flannel import host_gw, udp, vxlan
 from k8snetlib.kube.api import BACKENDS, PROXY_MODES, ClusterSpec, Host, Node, Pod
 from k8snetlib.linux.netns import Device, Netns
 from k8snetlib.linux.network import Network
 from k8snetlib.linux.route import Route
 from k8snetlib.linux.sockets import Listener, listen
+from k8snetlib.linux.vxlan import OVERHEAD
 
 NODE_SYSCTLS = {
     "net.ipv4.ip_forward": 1,
@@ -51,10 +52,6 @@ def check(spec: ClusterSpec) -> None:
         raise BadManifest(f"There is no flannel backend '{net.backend}'.", _one_of(BACKENDS))
     if net.proxy_mode not in PROXY_MODES:
         raise BadManifest(f"There is no proxy mode '{net.proxy_mode}'.", _one_of(PROXY_MODES))
-    if net.backend != "udp":
-        raise NotModelled(
-            f"The flannel backend '{net.backend}' is not modelled yet.", "This version has: udp."
-        )
     nodes = {node.name: node for node in spec.nodes}
     owners: dict[str, str] = {}
     names: set[str] = set()
@@ -88,7 +85,9 @@ def _one_of(words: tuple[str, ...]) -> str:
 
 def pod_mtu(spec: ClusterSpec) -> int:
     """The MTU of docker0 and of every pod, in bytes: what flannel leaves of the node's."""
-    return spec.network.mtu - OVERHEAD
+    return spec.network.mtu - {"udp": udp.OVERHEAD, "vxlan": OVERHEAD, "host-gw": 0}[
+        spec.network.backend
+    ]
 
 
 # -- the node network -----------------------------------------------------------------------------
@@ -185,8 +184,17 @@ def plug_pod(network: Network, spec: ClusterSpec, pod: Pod) -> Netns:
 def start_flanneld(network: Network, spec: ClusterSpec, name: str) -> None:
     """Starts flanneld on a node; it has a lease, and learns the leases of all other nodes."""
     node = next(n for n in spec.nodes if n.name == name)
-    proxy = UdpProxy(spec.network.pod_network, node.ip, node.pod_cidr.network)
-    proxy.start(network[name], spec.network.mtu)
-    for other in sorted(spec.nodes, key=lambda n: number(n.ip)):
-        if other.name != name:
+    ns, mtu = network[name], spec.network.mtu
+    others = sorted((n for n in spec.nodes if n.name != name), key=lambda n: number(n.ip))
+    if spec.network.backend == "udp":
+        proxy = udp.UdpProxy(spec.network.pod_network, node.ip, node.pod_cidr.network)
+        proxy.start(ns, mtu)
+        for other in others:
             proxy.set_route(other.pod_cidr, other.ip)
+    elif spec.network.backend == "vxlan":
+        vxlan.start(ns, node.pod_cidr, node.ip, mtu)
+        for other in others:
+            vxlan.add_lease(ns, other.pod_cidr, other.ip)
+    else:
+        for other in others:
+            host_gw.add_lease(ns, other.pod_cidr, other.ip)

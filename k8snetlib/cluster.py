@@ -182,13 +182,15 @@ class Cluster:
             check_port(sport, "Source port")
         if ttl is not None and not 1 <= ttl <= 255:
             raise BadPacket(f"TTL {ttl} is out of range.", "Allowed: 1 to 255.")
-        if endpoint is not None:
-            self._endpoint(endpoint)
+        self.network.pinned = self._endpoint(endpoint) if endpoint is not None else None
         began, flights = self.network.now, self.network.record()
         client = sockets.Client(data)
         src = sockets.source_address(self.network, ns, dst)
         if src is None:
             client.end("unreachable", f"{ns.name} has no route to {dst}: the send fails at once")
+        elif proto != "tcp" and df and (limit := sockets.path_mtu(ns, dst)) < 28 + len(data):
+            why = "{} bytes are more than the path takes ({}): the send fails at once (EMSGSIZE)"
+            client.end("too-big", why.format(28 + len(data), limit))
         else:
             sender = _Sender(self.network, ns, src, dst, client, ttl, df)
             sender.send(proto, port or 0, sport)
@@ -196,10 +198,9 @@ class Cluster:
             sender.close()
         return self._exchange(source, target, proto, client, flights, began)
 
-    def _endpoint(self, name: str) -> None:
+    def _endpoint(self, name: str) -> str | None:
         containers = {f"{pod.name}-{c.name}" for pod in self.spec.pods for c in pod.containers[1:]}
-        if name not in containers:
-            self._namespace(name)
+        return None if name in containers else self.address_of(self._namespace(name).name)
 
     def _exchange(
         self, source: str, target: str, proto: str, client: sockets.Client,

@@ -4,10 +4,16 @@ It learns which MAC address is behind which port from the *source* of every fram
 the *destination*: to one port if it knows it, to all the others if it does not (or if the frame is
 a broadcast). The bridge device itself (docker0, cni0) is one more way out: up to the host.
 
-A port does not get back its own frames, unless its hairpin mode is on. Routing, TTL and addresses
-are none of the bridge's business. Source: bridge(8), IEEE 802.1D-2004 §7.
+A port does not get back its own frames, unless its hairpin mode is on. Routing and TTL are none of
+the bridge's business. Source: bridge(8), IEEE 802.1D-2004 §7.
 
-Simplified here: no STP, no VLAN filtering, no multicast snooping, no br_netfilter.
+With ``bridge-nf-call-iptables`` set, IPv4 frames also cross the IP hooks, and the rules see the
+bridge as the device: PREROUTING on the way in (before the bridge decides), FORWARD and POSTROUTING on
+the way from port to port. If PREROUTING gave the packet another destination, the frame gets the MAC
+address of its new next hop: a neighbour on this same bridge, or else the bridge itself, so that the
+host routes it. Source: br_netfilter_hooks.c.
+
+Simplified here: no STP, no VLAN filtering, no multicast snooping.
 """
 
 from __future__ import annotations
@@ -15,8 +21,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from k8snetlib.address import BROADCAST_MAC
-from k8snetlib.linux.netns import BRIDGE_AGEING, Device, FdbEntry, Netns
-from k8snetlib.packet import Ethernet, Packet
+from k8snetlib.linux import neighbour
+from k8snetlib.linux.fragment import gather
+from k8snetlib.linux.netns import BRIDGE_AGEING, Device, FdbEntry, Neighbour, Netns
+from k8snetlib.packet import Ethernet, IPv4, Packet, stack_of
 
 if TYPE_CHECKING:
     from k8snetlib.linux.stack import Visit
@@ -33,6 +41,13 @@ def frame_in(visit: Visit, port: Device, frame: Packet) -> Packet | None:
         visit.step("bridge", "drop", bridge.name, frame, "{} is down", (bridge.name,))
         return None
     learn(visit.ns, bridge.name, port.name, ethernet.src, visit.network.now)
+    if _asks_iptables(visit.ns, frame):
+        return _through_prerouting(visit, bridge, port, frame)
+    return _decide(visit, bridge, port, frame)
+
+
+def _decide(visit: Visit, bridge: Device, port: Device, frame: Packet) -> Packet | None:
+    ethernet = cast(Ethernet, frame.headers[0])
     if ethernet.dst == BROADCAST_MAC:
         _flood(visit, bridge, frame, port, "a broadcast")
         return frame
@@ -41,6 +56,53 @@ def frame_in(visit: Visit, port: Device, frame: Packet) -> Packet | None:
         visit.step("bridge", "pass", bridge.name, frame, why, (ethernet.dst, bridge.name))
         return frame
     _forward(visit, bridge, ethernet.dst, frame, port)
+    return None
+
+
+def _asks_iptables(ns: Netns, frame: Packet) -> bool:
+    return bool(
+        ns.ruleset.tables
+        and ns.sysctls["net.bridge.bridge-nf-call-iptables"]
+        and type(frame.headers[1]) is IPv4
+    )
+
+
+def _through_prerouting(
+    visit: Visit, bridge: Device, port: Device, frame: Packet
+) -> Packet | None:
+    """br_netfilter: PREROUTING happens on the port, before the bridge has decided anything."""
+    visit.through_bridge = True
+    ethernet, packet = frame.headers[0], stack_of(frame.headers[1:], frame.payload)
+    if visit.ns.ruleset.tracks:
+        one = gather(visit, bridge.name, packet, lambda v, p: v.bridged_whole(port, ethernet, p))
+        if one is None:
+            return None
+    after = visit.hook("PREROUTING", packet, bridge.name, "", (port.name, ""))
+    if after is None:
+        return None
+    again = stack_of((ethernet, *after.headers), after.payload)
+    if after.ip.dst == packet.ip.dst:
+        return _decide(visit, bridge, port, again)
+    return _readdress(visit, bridge, port, again)
+
+
+def _readdress(visit: Visit, bridge: Device, port: Device, frame: Packet) -> Packet | None:
+    """DNAT on a bridge: the frame needs the MAC address of its new destination's next hop."""
+    ethernet, ip = cast(Ethernet, frame.headers[0]), cast(IPv4, frame.headers[1])
+    route = None if visit.ns.is_local(ip.dst) else visit.ns.routes.lookup(ip.dst)
+    if route is None or route.dev != bridge.name:
+        upwards = ethernet._replace(dst=bridge.mac)
+        return _decide(visit, bridge, port, stack_of((upwards, *frame.headers[1:]), frame.payload))
+    why = "the new destination {} is behind this same bridge: {}"
+    packet = stack_of(frame.headers[1:], frame.payload)
+
+    def go_on(v: Visit, _: Device, entry: Neighbour, p: Packet) -> None:
+        to = ethernet._replace(dst=cast(str, entry.mac))
+        out = stack_of((to, *p.headers), p.payload)
+        v.step("neighbour", "pass", bridge.name, out, why, (ip.dst, entry.mac), entry, frame)
+        _decide(v, bridge, port, out)
+
+    neighbour.resolve(visit, bridge, route.via or ip.dst, packet, go_on)
     return None
 
 
@@ -88,7 +150,7 @@ def _forward(visit: Visit, bridge: Device, dst: str, frame: Packet, arrived: Dev
         return
     why = "the forwarding database says {} is behind {}"
     visit.step("bridge", "pass", bridge.name, frame, why, (dst, port.name), entry)
-    visit.transmit(port, frame)
+    _to_port(visit, bridge, port, frame, arrived)
 
 
 def _flood(
@@ -112,4 +174,27 @@ def _flood(
         why = "{}, and there is no other port"
         visit.step("bridge", "ignore", bridge.name, frame, why, (because,))
     for port in ports:
-        visit.transmit(port, frame)
+        _to_port(visit, bridge, port, frame, arrived)
+
+
+def _to_port(
+    visit: Visit, bridge: Device, port: Device, frame: Packet, arrived: Device | None
+) -> None:
+    """The frame leaves by a port; from port to port, br_netfilter asks FORWARD and POSTROUTING."""
+    if arrived is not None and _asks_iptables(visit.ns, frame):
+        ethernet = frame.headers[0]
+        passed: Packet | None = stack_of(frame.headers[1:], frame.payload)
+        ends = (arrived.name, port.name)
+        passed = visit.hook("FORWARD", cast(Packet, passed), bridge.name, bridge.name, ends)
+        if passed is not None:
+            passed = visit.hook("POSTROUTING", passed, "", bridge.name, ends)
+        if passed is None:
+            return
+        if visit.longest:
+            visit.in_pieces(
+                bridge, passed,
+                lambda v, p: v.transmit(port, stack_of((ethernet, *p.headers), p.payload)),
+            )  # fmt: skip
+            return
+        frame = stack_of((ethernet, *passed.headers), passed.payload)
+    visit.transmit(port, frame)

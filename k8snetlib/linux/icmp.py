@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from k8snetlib.address import number
 from k8snetlib.linux.netns import Device
 from k8snetlib.packet import (
     ECHO_REPLY,
     PROTO_ICMP,
+    REDIRECT,
     Icmp,
     IPv4,
     Packet,
@@ -56,7 +58,10 @@ def send_error(
     quote = Slice(packet, 0, min(packet.length, MOST_QUOTED))
     header = IPv4(source, ip.src, PROTO_ICMP, id=ns.next_ip_id(), tos=_INTERNET_CONTROL)
     error = stack_of((header, Icmp(kind, code, rest)), quote)
-    visit.network.begin(ns, emit, error, cause=cause)
+    flight = visit.network.begin(ns, emit, error, cause=cause)
+    seen = visit.seen
+    if seen is not None and seen.conn is not None:  # icmp_glue_bits: it inherits the connection
+        flight.seen = seen._replace(word="RELATED", reply=not seen.reply)
 
 
 def _source(visit: Visit, ip: IPv4) -> str | None:
@@ -78,6 +83,34 @@ def emit(visit: Visit, packet: Packet) -> None:
         why = "the kernel reports the error to {}, quoting the packet; its own address here is {}"
     else:
         why = "the kernel answers {} itself, from {}: no process is needed for a ping"
+    visit.step("icmp", "pass", "", packet, why, (ip.dst, ip.src))
+    visit.originate(packet)
+
+
+#: Redirects to one sender: at most this many, each twice as late as the one before (seconds).
+REDIRECTS, REDIRECT_LOAD = 9, 0.02
+
+
+def send_redirect(visit: Visit, device: Device, packet: Packet, gateway: str) -> None:
+    """The packet leaves by the device it came in by: its sender could have gone to ``gateway``
+    itself, and is told so (RFC 792), unless it was told a moment ago."""
+    ns, now = visit.ns, visit.network.now
+    if not ns.sysctls["net.ipv4.conf.all.send_redirects"]:
+        return
+    src = cast(IPv4, packet.headers[0]).src
+    count, last = ns.redirects.get(src, (0, -1e9))
+    if now - last > REDIRECT_LOAD * 2**10:
+        count = 0
+    if count >= REDIRECTS or (count and now - last < REDIRECT_LOAD * 2**count):
+        return
+    ns.redirects[src] = (count + 1, now)
+    send_error(visit, device, packet, REDIRECT, 1, number(gateway))
+
+
+def emit_reset(visit: Visit, packet: Packet) -> None:
+    """A firewall rule answers with a TCP reset."""
+    ip = cast(IPv4, packet.headers[0])
+    why = "a rule answers with a reset to {}, in the name of {}"
     visit.step("icmp", "pass", "", packet, why, (ip.dst, ip.src))
     visit.originate(packet)
 

@@ -14,6 +14,7 @@ limit; ``arp_ignore``, ``arp_announce``, ``proxy_arp`` are 0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from k8snetlib.address import BROADCAST_MAC, ZERO_MAC
@@ -33,22 +34,33 @@ if TYPE_CHECKING:
     from k8snetlib.linux.stack import Visit
 
 
+Then = Callable[["Visit", Device, Neighbour, Packet], None]
+
+
 def send(visit: Visit, device: Device, next_hop: str, packet: Packet) -> None:
     """Gives the packet its link header and sends it, or parks it until ARP has an answer."""
+    resolve(visit, device, next_hop, packet, _frame_and_send)
+
+
+def _frame_and_send(visit: Visit, device: Device, entry: Neighbour, packet: Packet) -> None:
+    ethernet = Ethernet(device.mac, cast(str, entry.mac))
+    frame = stack_of((ethernet, *packet.headers), packet.payload)
+    why = "the next hop {} is a known neighbour: {}"
+    visit.step("neighbour", "pass", device.name, frame, why, entry[0:3:2], entry, packet)
+    visit.transmit(device, frame)
+
+
+def resolve(visit: Visit, device: Device, next_hop: str, packet: Packet, then: Then) -> None:
+    """Goes on with ``then`` as soon as the next hop's MAC address is known."""
     key = (device.name, next_hop)
     entry = visit.ns.neighbours.get(key)
     if entry is not None and entry.mac is not None:
-        ethernet = Ethernet(device.mac, entry.mac)
-        frame = stack_of((ethernet, *packet.headers), packet.payload)
-        why = "the next hop {} is a known neighbour: {}"
-        args = (next_hop, entry.mac)
-        visit.step("neighbour", "pass", device.name, frame, why, args, entry, packet)
-        visit.transmit(device, frame)
+        then(visit, device, entry, packet)
         return
     why = "who has {}? Its MAC address is not known: park the packet and ask everybody on {}"
     visit.step("neighbour", "park", device.name, packet, why, (next_hop, device.name), entry)
     parked = visit.ns.arp_queue.setdefault(key, [])
-    parked.append((visit, packet))
+    parked.append((visit, packet, then))
     if len(parked) == 1:
         ip = cast(IPv4, packet.headers[0])
         _solicit(visit, device.name, next_hop, ip.src, tries=0)
@@ -134,13 +146,15 @@ def _update(visit: Visit, key: tuple[str, str], learned: Neighbour) -> None:
     if known is not None and known.mac == learned.mac and known.state == "REACHABLE":
         learned = learned._replace(state="REACHABLE")
     ns.neighbours[key] = learned
-    for parked, packet in ns.arp_queue.pop(key, ()):
+    for parked, packet, then in ns.arp_queue.pop(key, ()):
         # They go on in their own hops, after this message has been dealt with.
-        visit.again(_resume, parked, ns.devices[key[0]], key[1], packet)
+        visit.again(_resume, parked, ns.devices[key[0]], key[1], packet, then)
 
 
-def _resume(_: Visit, parked: Visit, device: Device, next_hop: str, packet: Packet) -> None:
-    send(parked, device, next_hop, packet)
+def _resume(
+    _: Visit, parked: Visit, device: Device, next_hop: str, packet: Packet, then: Then
+) -> None:
+    resolve(parked, device, next_hop, packet, then)
     while parked.todo:
         following, args = parked.todo.pop(0)
         following(parked, *args)
@@ -149,7 +163,7 @@ def _resume(_: Visit, parked: Visit, device: Device, next_hop: str, packet: Pack
 def _give_up(ns: Netns, key: tuple[str, str], now: float) -> None:
     name, target = key
     ns.neighbours[key] = Neighbour(target, name, None, "FAILED", now)
-    for parked, packet in ns.arp_queue.pop(key, ()):
+    for parked, packet, _ in ns.arp_queue.pop(key, ()):
         tries = ns.sysctls["net.ipv4.neigh.default.mcast_solicit"]
         why = "nobody answered {} times 'who has {}?': tell the sender with ICMP host unreachable"
         parked.step("neighbour", "error", name, packet, why, (tries, target), ns.neighbours[key])

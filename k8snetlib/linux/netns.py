@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from k8snetlib.address import ZERO_MAC, Prefix, mask, number, parse_ip
 from k8snetlib.errors import K8sNetError, unknown_name
+from k8snetlib.linux.conntrack import Table
+from k8snetlib.linux.netfilter.tables import Ruleset
 from k8snetlib.linux.route import Route, RouteTable
 
 if TYPE_CHECKING:
@@ -38,6 +40,14 @@ class Address(NamedTuple):
         return f"{self.ip}/{self.length}"
 
 
+class VxlanConfig(NamedTuple):
+    """What makes a VXLAN device: network identifier, the local tunnel address, the UDP port."""
+
+    vni: int
+    local: str
+    port: int
+
+
 class Device(NamedTuple):
     """A network device. ``kind`` is lo, veth, bridge, tun or vxlan; ``peer`` is the other end of a
     veth pair as (namespace, device); ``master`` is the bridge it is a port of; ``owner`` is the
@@ -53,6 +63,7 @@ class Device(NamedTuple):
     peer: tuple[str, str] | None = None
     hairpin: bool = False
     owner: str | None = None
+    vxlan: VxlanConfig | None = None
     ifindex: int = 0
 
 
@@ -92,7 +103,9 @@ DEFAULT_SYSCTLS: dict[str, int] = {
     "net.ipv4.ip_forward": 0,
     "net.ipv4.ip_default_ttl": 64,
     "net.ipv4.icmp_echo_ignore_all": 0,
+    "net.ipv4.conf.all.accept_local": 0,
     "net.ipv4.conf.all.rp_filter": 0,
+    "net.ipv4.conf.all.send_redirects": 1,
     "net.ipv4.conf.all.route_localnet": 0,
     "net.ipv4.neigh.default.mcast_solicit": 3,
     "net.ipv4.neigh.default.gc_stale_time": 60,
@@ -113,22 +126,30 @@ class Netns:
     __slots__ = (
         "_ip_id",
         "arp_queue",
+        "conntrack",
         "containers",
         "devices",
         "fdb",
+        "fragments",
         "listeners",
         "local",
         "name",
         "neighbours",
         "network",
         "pings",
+        "pmtu",
         "ports",
+        "ipsets",
         "processes",
+        "recent",
+        "redirects",
         "role",
+        "ruleset",
         "routes",
         "sysctls",
         "tcp",
         "udp",
+        "vxlan_fdb",
     )
 
     def __init__(self, name: str, role: str = "host") -> None:
@@ -140,6 +161,7 @@ class Netns:
         self.arp_queue: dict[tuple[str, str], list[Any]] = {}
         self.fdb: dict[tuple[str, str], FdbEntry] = {}
         self.ports: dict[str, tuple[str, ...]] = {}
+        self.vxlan_fdb: dict[tuple[str, str], str] = {}
         self.local: dict[str, str] = {}
         self.sysctls: dict[str, int] = dict(DEFAULT_SYSCTLS)
         self.listeners: dict[tuple[str, str, int], Listener] = {}
@@ -147,6 +169,13 @@ class Netns:
         self.udp: dict[tuple[str, int], UdpSocket] = {}
         self.pings: dict[tuple[str, int], UdpSocket] = {}
         self.processes: dict[str, Any] = {}
+        self.ruleset = Ruleset()
+        self.conntrack = Table()
+        self.recent: dict[str, dict[int, tuple[float, ...]]] = {}
+        self.ipsets: dict[str, Any] = {}
+        self.fragments: dict[tuple[str, str, int, int], tuple[float, list[Any]]] = {}
+        self.pmtu: dict[str, tuple[int, float]] = {}
+        self.redirects: dict[str, tuple[int, float]] = {}
         self.containers: tuple[str, ...] = ()
         self.network: Network | None = None
         self._ip_id = 0
@@ -315,6 +344,7 @@ class Netns:
         other.arp_queue = {}
         other.fdb = dict(self.fdb)
         other.ports = dict(self.ports)
+        other.vxlan_fdb = dict(self.vxlan_fdb)
         other.local = dict(self.local)
         other.sysctls = dict(self.sysctls)
         other.listeners = dict(self.listeners)
@@ -322,5 +352,12 @@ class Netns:
         other.udp = dict(self.udp)
         other.pings = dict(self.pings)
         other.processes = {name: process.clone() for name, process in self.processes.items()}
+        other.ruleset = self.ruleset.clone()
+        other.conntrack = self.conntrack.clone()
+        other.recent = {name: dict(seen) for name, seen in self.recent.items()}
+        other.ipsets = dict(self.ipsets)
+        other.fragments = {}
+        other.pmtu = dict(self.pmtu)
+        other.redirects = dict(self.redirects)
         other._ip_id = self._ip_id
         return other

@@ -37,13 +37,14 @@ Box = Callable[..., None]
 class Flight:
     """One packet under way: its identity from first sender to last receiver, and its record."""
 
-    __slots__ = ("born", "cause", "first", "frames", "hops", "names")
+    __slots__ = ("born", "cause", "first", "frames", "hops", "names", "seen")
 
     def __init__(self, first: Packet, born: int, names: Names, cause: str = "") -> None:
         self.first = first
         self.born = born
         self.names = names
         self.cause = cause
+        self.seen: Any = None
         self.hops: list[tuple[str, str, list[Step]]] = []
         self.frames: list[tuple[int, Frame]] = []
 
@@ -71,6 +72,7 @@ class Network:
         self.now = 0.0
         self.netns: dict[str, Netns] = {}
         self.flights: list[Flight] = []
+        self.pinned: str | None = None
         self.sequence = 0
         self._queue: deque[tuple[Box, Netns, str, tuple[Any, ...], Flight]] = deque()
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
@@ -171,6 +173,8 @@ class Network:
         while queue:
             box, ns, device, args, flight = queue.popleft()
             visit = Visit(self, ns, device, flight)
+            if flight.seen is not None:  # the first visit inherits the connection it answers
+                visit.seen, flight.seen = flight.seen, None
             box(visit, *args)
             while visit.todo:
                 following, more = visit.todo.pop(0)

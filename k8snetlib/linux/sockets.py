@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from k8snetlib.errors import K8sNetError
-from k8snetlib.linux import icmp
+from k8snetlib.linux import icmp, vxlan
 from k8snetlib.linux.netns import Device, Netns
 from k8snetlib.linux.tcp import TcpSocket, tcp_in
 from k8snetlib.packet import (
@@ -28,6 +28,7 @@ from k8snetlib.packet import (
     FRAG_NEEDED,
     PORT_UNREACHABLE,
     PROTO_UDP,
+    REDIRECT,
     TIME_EXCEEDED,
     UNREACHABLE,
     Icmp,
@@ -46,15 +47,20 @@ if TYPE_CHECKING:
 __all__ = ["Client", "Listener", "TcpSocket", "UdpSocket", "deliver", "listen"]
 
 
+#: How long a learned path MTU is believed, in seconds (net.ipv4.route.mtu_expires).
+PMTU_EXPIRES = 600.0
+
+
 class Listener(NamedTuple):
     """A listening socket. ``ip`` is the bound address (0.0.0.0: any); ``process`` is the container
-    or daemon that holds it; ``reply`` is what it answers (None: a line that names itself)."""
+    or daemon that holds it; ``tunnel`` is the VXLAN device that it belongs to, if any; ``reply`` is what it answers (None: a line that names itself)."""
 
     proto: str
     ip: str
     port: int
     process: str
     reply: bytes | None = None
+    tunnel: str | None = None
 
     def __str__(self) -> str:
         return f"{self.proto} {self.ip}:{self.port} ({self.process})"
@@ -147,13 +153,19 @@ def _udp_in(visit: Visit, device: Device, packet: Packet) -> None:
     ns = visit.ns
     ip, udp = cast(IPv4, packet.headers[0]), cast(Udp, packet.headers[1])
     listener = find_listener(ns, "udp", ip.dst, udp.dport)
+    if listener is not None and listener.tunnel is not None:
+        why = "UDP port {} is {}: it belongs to the device {}"
+        args = (udp.dport, listener.process, listener.tunnel)
+        visit.step("socket", "pass", device.name, packet, why, args, listener)
+        vxlan.receive(visit, listener, packet)
+        return
     if listener is not None:
         process = ns.processes.get(listener.process)
         if process is not None:
             why = "UDP port {} belongs to {}: the daemon gets the datagram"
             args = (udp.dport, listener.process)
             visit.step("socket", "pass", device.name, packet, why, args, listener)
-            visit.mark = 0
+            visit.new_buffer()
             visit.again(process.datagram, packet)
             return
         why = "UDP port {} belongs to {}: delivered; it sees the source {}:{}"
@@ -251,10 +263,17 @@ def _error_in(visit: Visit, device: Device, packet: Packet, message: Icmp) -> No
     """An ICMP error tells the socket whose packet it quotes."""
     ns, ip = visit.ns, cast(IPv4, packet.headers[0])
     quoted = packet.payload.packet if isinstance(packet.payload, Slice) else None
+    if message.type == REDIRECT:
+        why = "{} says there is a shorter way; this host keeps its routes"
+        visit.step("icmp", "ignore", device.name, packet, why, (ip.src,))
+        return
     what = "TTL exceeded"
     if message.type == UNREACHABLE:
         what = _ERROR_WORDS.get(message.code, f"unreachable, code {message.code}")
     client = _client_of(ns, quoted) if quoted is not None else None
+    if quoted is not None and (message.type, message.code) == (UNREACHABLE, FRAG_NEEDED):
+        expires = visit.network.now + PMTU_EXPIRES
+        ns.pmtu[cast(IPv4, quoted.headers[0]).dst] = (message.mtu, expires)
     if client is None:
         why, who = "ICMP {} from {}: no socket here sent what it quotes", _daemon_of(ns, quoted)
         if who:
@@ -302,6 +321,17 @@ def _client_of(ns: Netns, quoted: Packet) -> Client | None:
     elif type(transport) is Icmp:
         waiting = ns.pings.get((ip.dst, transport.ident))
     return waiting.client if waiting else None
+
+
+def path_mtu(ns: Netns, dst: str) -> int:
+    """The longest packet this host would send towards ``dst`` in one piece, in bytes."""
+    if ns.is_local(dst):
+        return ns.devices["lo"].mtu
+    route = ns.routes.lookup(dst)
+    device = ns.devices[route.dev].mtu if route else 1500
+    learned = ns.pmtu.get(dst)
+    now = ns.network.now if ns.network is not None else 0.0
+    return min(device, learned[0]) if learned and learned[1] > now else device
 
 
 def source_address(network: Network, ns: Netns, dst: str) -> str | None:

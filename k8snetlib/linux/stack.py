@@ -13,7 +13,7 @@ that must not leave the kernel with the packet. Each box records exactly one ``S
 to the next box or stops. A device never calls another device: what leaves by a wire goes to the end
 of the network's queue.
 
-Simplified here: no netfilter, no fragmentation, no path-MTU check, no ICMP redirect. Sources:
+Simplified here: no ICMP redirect. Sources:
 RFC 1812 (routers), RFC 1122 (hosts), ip-sysctl.
 """
 
@@ -22,16 +22,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from k8snetlib.address import ZERO_MAC
-from k8snetlib.linux import bridge, icmp, neighbour, sockets
+from k8snetlib.address import ZERO_MAC, Prefix
+from k8snetlib.linux import bridge, icmp, neighbour, sockets, vxlan
+from k8snetlib.linux.fragment import Resume, gather, split
+from k8snetlib.linux.netfilter.hooks import run_hook
 from k8snetlib.linux.netns import Device, Netns
 from k8snetlib.linux.route import Route
 from k8snetlib.packet import (
+    FRAG_NEEDED,
     NET_UNREACHABLE,
     TIME_EXCEEDED,
     UNREACHABLE,
     Arp,
     Ethernet,
+    Header,
     IPv4,
     Packet,
     stack_of,
@@ -39,6 +43,7 @@ from k8snetlib.packet import (
 from k8snetlib.trace import Frame, Step
 
 if TYPE_CHECKING:
+    from k8snetlib.linux.conntrack import Seen
     from k8snetlib.linux.network import Flight, Network
 
 _new = tuple.__new__
@@ -52,7 +57,10 @@ class Visit:
     this kernel gave it and which no other kernel will see.
     """
 
-    __slots__ = ("device", "flight", "mark", "network", "ns", "steps", "todo")
+    __slots__ = (
+        "device", "evaluated", "flight", "longest", "mark", "network", "ns", "pieces", "seen",
+        "steps", "through_bridge", "todo",
+    )  # fmt: skip
 
     def __init__(self, network: Network, ns: Netns, device: str, flight: Flight) -> None:
         self.network = network
@@ -60,6 +68,11 @@ class Visit:
         self.device = device
         self.flight = flight
         self.mark = 0
+        self.seen: Seen | None = None
+        self.evaluated = 0
+        self.through_bridge = False
+        self.longest = 0
+        self.pieces: dict[int, Visit] = {}
         self.steps: list[Step] = []
         self.todo: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         flight.hops.append((ns.name, device, self.steps))
@@ -74,10 +87,23 @@ class Visit:
         args: tuple[Any, ...] = (),
         by: Any = None,
         before: Packet | None = None,
+        rules: tuple[Any, ...] = (),
     ) -> None:
         """Records what a box decided."""
-        fields = (stage, verdict, device, packet, why, args, by, before, ())
+        fields = (stage, verdict, device, packet, why, args, by, before, rules)
         self.steps.append(_new(Step, fields))
+
+    def new_buffer(self) -> None:
+        """The packet goes to a process, and what comes back is a new one: no mark, no connection."""
+        self.mark, self.seen, self.longest, self.pieces = 0, None, 0, {}
+
+    def hook(
+        self, hook: str, packet: Packet, in_dev: str, out_dev: str, ports: tuple[str, str] = ("", "")
+    ) -> Packet | None:
+        """Takes the packet through a netfilter hook; None: it ends here."""
+        if not self.ns.ruleset.tables:
+            return packet
+        return run_hook(self, hook, packet, in_dev, out_dev, ports)
 
     def again(self, box: Callable[..., None], *args: Any) -> None:
         """This packet enters another box of the same kernel when the present one is done."""
@@ -100,19 +126,27 @@ class Visit:
         self._seen(name, "in", frame)
         if device.master is None:
             self.step("receive", "pass", name, frame, _ARRIVES[device.kind], (name,))
+            self._link_in(device, frame)
         else:
             why = "{} is a port of {}: the bridge gets the frame, not the IP stack"
             self.step("receive", "pass", name, frame, why, (name, device.master), device)
-            upwards = bridge.frame_in(self, device, frame)
-            if upwards is None:
-                return
-            device, frame = self.ns.devices[device.master], upwards
-            self._seen(device.name, "in", frame)
-            why = "the bridge hands the frame to its own host, as if {} had received it"
-            self.step("receive", "pass", device.name, frame, why, (device.name,))
-        self._link_in(device, frame)
+            self._from_port(device, frame)
 
-    def _link_in(self, device: Device, frame: Packet) -> None:
+    def _from_port(self, port: Device, frame: Packet) -> None:
+        upwards = bridge.frame_in(self, port, frame)
+        if upwards is None:
+            return
+        device = self.ns.devices[str(port.master)]
+        self._seen(device.name, "in", upwards)
+        why = "the bridge hands the frame to its own host, as if {} had received it"
+        self.step("receive", "pass", device.name, upwards, why, (device.name,))
+        self._link_in(device, upwards, bridged=self.through_bridge)
+
+    def bridged_whole(self, port: Device, ethernet: Header, packet: Packet) -> None:
+        """A packet that came to a bridge in pieces goes on as one."""
+        self._from_port(port, stack_of((ethernet, *packet.headers), packet.payload))
+
+    def _link_in(self, device: Device, frame: Packet, *, bridged: bool = False) -> None:
         headers = frame.headers
         ethernet = headers[0]
         if type(ethernet) is not Ethernet:
@@ -120,7 +154,8 @@ class Visit:
         elif type(headers[1]) is Arp:
             neighbour.arp_in(self, device, frame)
         elif ethernet.dst in (device.mac, "ff:ff:ff:ff:ff:ff") or device.kind == "lo":
-            self.ip_receive(device, stack_of(headers[1:], frame.payload))
+            packet = stack_of(headers[1:], frame.payload)
+            self.ip_receive(device, packet, bridged=bridged)
         else:
             why = "the frame is for {}, and {} has {}: not for me"
             args = (ethernet.dst, device.name, device.mac)
@@ -146,6 +181,9 @@ class Visit:
         elif device.kind == "lo":
             self.step("transmit", "pass", name, frame, "the loopback device turns it round")
             self.again(Visit.frame_in, name, frame)
+        elif device.kind == "vxlan":
+            self.step("transmit", "pass", name, frame, "leaves by {}, a VXLAN tunnel", (name,), device)
+            vxlan.send(self, device, frame)
         else:
             self._to_process(device, frame)
 
@@ -158,7 +196,7 @@ class Visit:
             return
         why = "{} is a TUN device: not a wire but a process, {}, reads what leaves by it"
         self.step("tun", "pass", name, packet, why, (name, device.owner), device)
-        self.mark = 0
+        self.new_buffer()
         self.again(process.tun_read, packet)
 
     def tun_write(self, name: str, packet: Packet) -> None:
@@ -167,19 +205,30 @@ class Visit:
 
     # -- IP in ----------------------------------------------------------------------------------
 
-    def ip_receive(self, device: Device, packet: Packet) -> None:
-        """A packet has arrived; the routing decision says whether it is for this host."""
+    def ip_receive(self, device: Device, packet: Packet, *, bridged: bool = False) -> None:
+        """A packet has arrived; after PREROUTING the routing decision says where it goes.
+
+        ``bridged``: br_netfilter has taken it through PREROUTING already.
+        """
+        if not bridged:
+            if self.ns.ruleset.tracks:
+                one = gather(self, device.name, packet, lambda v, p: v.ip_receive(device, p))
+                if one is None:
+                    return
+            after = self.hook("PREROUTING", packet, device.name, "")
+            if after is None:
+                return
+            packet = after
         ns = self.ns
         ip = packet.headers[0]
         assert type(ip) is IPv4
         dst = ip.dst
-        if dst.startswith("127.") and device.kind != "lo":
-            why = "{} arrived on {}: a loopback address from outside is a martian"
-            self.step("route", "drop", device.name, packet, why, (dst, device.name))
-        elif ns.is_local(dst):
+        if self._martian(device, packet, ip):
+            return
+        if ns.is_local(dst):
             why = "{} is an address of this host (on {}): deliver locally"
             self.step("route", "pass", device.name, packet, why, (dst, ns.local.get(dst, "lo")))
-            sockets.deliver(self, device, packet)
+            self._ip_local(device, packet)
         elif ns.is_broadcast(dst, device.name):
             self.step("route", "ignore", device.name, packet, "a broadcast nobody here listens to")
         elif not ns.sysctls["net.ipv4.ip_forward"]:
@@ -187,6 +236,29 @@ class Visit:
             self.step("route", "drop", device.name, packet, why, (dst,))
         else:
             self._route_in(device, packet, ip)
+
+    def _martian(self, device: Device, packet: Packet, ip: IPv4) -> bool:
+        if device.kind == "lo":
+            return False
+        localnet = self.ns.sysctls["net.ipv4.conf.all.route_localnet"]
+        for address in (ip.dst, ip.src):
+            if address.startswith("127.") and not localnet:
+                why = "{} arrived on {}: a loopback address from outside is a martian"
+                self.step("route", "drop", device.name, packet, why, (address, device.name))
+                return True
+        if ip.src in self.ns.local and not self.ns.sysctls["net.ipv4.conf.all.accept_local"]:
+            why = "the source {} is my own address, and it arrived on {}: a martian"
+            self.step("route", "drop", device.name, packet, why, (ip.src, device.name))
+            return True
+        return False
+
+    def _ip_local(self, device: Device, packet: Packet) -> None:
+        one = gather(self, device.name, packet, lambda v, p: v._ip_local(device, p))
+        if one is None:
+            return
+        after = self.hook("INPUT", packet, device.name, "")
+        if after is not None:
+            sockets.deliver(self, device, after)
 
     def _route_in(self, device: Device, packet: Packet, ip: IPv4) -> None:
         route = self.ns.routes.lookup(ip.dst)
@@ -205,45 +277,111 @@ class Visit:
             self.step("forward", "error", device.name, packet, why, (ip.ttl,))
             icmp.send_error(self, device, packet, TIME_EXCEEDED, 0)
             return
+        mtu = self.ns.devices[route.dev].mtu
+        if ip.df and packet.length > mtu:
+            why = "{} bytes do not fit into {} (MTU {}), and don't-fragment is set: tell the sender"
+            args = (packet.length, route.dev, mtu)
+            self.step("forward", "error", device.name, packet, why, args)
+            icmp.send_error(self, device, packet, UNREACHABLE, FRAG_NEEDED, mtu)
+            return
+        if route.dev == device.name:
+            icmp.send_redirect(self, device, packet, route.via or ip.dst)
         ttl = ip.ttl - 1
         lower = _new(IPv4, (*ip[:3], ttl, *ip[4:]))
         after = stack_of((lower, *packet.headers[1:]), packet.payload)
         why = "this host is a router here: TTL {} becomes {}"
         self.step("forward", "pass", route.dev, after, why, (ip.ttl, ttl), None, packet)
-        self.ip_output(route, after)
+        filtered = self.hook("FORWARD", after, device.name, route.dev)
+        if filtered is not None:
+            self.ip_output(route, filtered, device.name)
 
     # -- IP out ---------------------------------------------------------------------------------
 
     def originate(self, packet: Packet) -> None:
-        """A packet of this host's own: route it and send it."""
+        """A packet of this host's own: route it, ask OUTPUT, route again if that changed it."""
+        route = self._route_out(packet)
+        if route is None:
+            return
+        after = self.hook("OUTPUT", packet, "", route.dev)
+        if after is None:
+            return
+        if after is not packet and after.ip.dst != packet.ip.dst:
+            again = self._route_out(after)
+            if again is None:
+                return
+            route = again
+        self.ip_output(route, after)
+
+    def _route_out(self, packet: Packet) -> Route | None:
         ip = packet.headers[0]
         assert type(ip) is IPv4
         ns = self.ns
         if ns.is_local(ip.dst):
             why = "{} is an address of this very host: by the loopback device"
             self.step("route", "pass", "lo", packet, why, (ip.dst,))
-            frame = stack_of((_LO_ETHERNET, *packet.headers), packet.payload)
-            self.transmit(ns.devices["lo"], frame)
-            return
+            return _TO_MYSELF
         route = ns.routes.lookup(ip.dst)
         if route is None:
             why = "no route to {}: the packet cannot leave this host"
             self.step("route", "drop", "", packet, why, (ip.dst,))
-            return
+            return None
         why = "{} matches the route '{}'"
         self.step("route", "pass", route.dev, packet, why, (ip.dst, route), route)
-        self.ip_output(route, packet)
+        return route
 
-    def ip_output(self, route: Route, packet: Packet) -> None:
-        """The route is known: find the next hop's MAC address, if the device needs one."""
+    def ip_output(self, route: Route, packet: Packet, in_dev: str = "") -> None:
+        """The last hook; then the next hop's MAC address, if the device needs one."""
+        after = self.hook("POSTROUTING", packet, "", route.dev)
+        if after is None:
+            return
+        device = self.ns.devices[route.dev]
+        if after.length > device.mtu or self.longest:
+            self.in_pieces(device, after, lambda v, p: v._to_next_hop(route, p))
+        else:
+            self._to_next_hop(route, after)
+
+    def in_pieces(self, device: Device, packet: Packet, send: Resume) -> None:
+        """Cuts a packet that is too long for a device (or came in pieces), and sends each piece."""
+        mtu = min(device.mtu, self.longest or device.mtu)
+        if packet.length <= mtu:
+            send(self, packet)
+            return
+        first, *rest = split(packet, mtu)
+        why = "{} bytes in pieces of at most {}: {} fragments"
+        args = (packet.length, mtu, 1 + len(rest))
+        self.step("fragment", "pass", device.name, first, why, args, None, packet)
+        former = self.pieces
+        send(self, first)
+        for piece in rest:
+            ip = piece.headers[0]
+            assert type(ip) is IPv4
+            visit = former.get(ip.offset)
+            if visit is None:
+                visit = Visit(self.network, self.ns, "", self.network.flight(piece))
+            why = "a fragment at offset {}"
+            visit.step("fragment", "pass", device.name, piece, why, (ip.offset,))
+            self.again(_send_piece, visit, piece, send)
+
+    def _to_next_hop(self, route: Route, after: Packet) -> None:
         device = self.ns.devices[route.dev]
         if device.kind == "tun":
-            self.transmit(device, packet)
+            self.transmit(device, after)
+        elif device.kind == "lo":
+            self.transmit(device, stack_of((_LO_ETHERNET, *after.headers), after.payload))
         else:
-            ip = packet.headers[0]
+            ip = after.headers[0]
             assert type(ip) is IPv4
-            neighbour.send(self, device, route.via or ip.dst, packet)
+            neighbour.send(self, device, route.via or ip.dst, after)
 
+
+def _send_piece(_: Visit, visit: Visit, piece: Packet, send: Resume) -> None:
+    send(visit, piece)
+    while visit.todo:
+        following, args = visit.todo.pop(0)
+        following(visit, *args)
+
+
+_TO_MYSELF = Route(Prefix(127 << 24, 8), "lo")
 
 _ARRIVES = {
     "veth": "arrives on {}",

@@ -38,6 +38,9 @@ from k8snetlib.packet import (
     stack_of,
 )
 
+#: When an unanswered SYN is repeated, in seconds after the first (tcp_syn_linear_timeouts).
+SYN_REPEATS = (1.0, 2.0, 3.0)
+
 if TYPE_CHECKING:
     from k8snetlib.linux.network import Network
     from k8snetlib.linux.sockets import Client, Listener
@@ -83,6 +86,19 @@ def connect(
     packet = _segment(network, ns, socket, SYN)
     ns.tcp[socket.key] = socket._replace(seq=_plus(seq, 1))
     client.request = network.begin(ns, _send, packet, process)
+    for seconds in SYN_REPEATS:
+        network.after(seconds, lambda: _repeat_syn(network, ns, socket.key, packet, client))
+
+
+def _repeat_syn(
+    network: Network, ns: Netns, key: tuple[str, int, str, int], packet: Packet, client: Client
+) -> None:
+    """An unanswered SYN is sent again."""
+    socket = ns.tcp.get(key)
+    if socket is not None and socket.state == "SYN-SENT" and socket.client is client:
+        ip = cast(IPv4, packet.headers[0])._replace(id=ns.next_ip_id())
+        again = stack_of((ip, *packet.headers[1:]))
+        network.begin(ns, _send, again, socket.process)
 
 
 def tcp_in(visit: Visit, device: Device, packet: Packet) -> None:

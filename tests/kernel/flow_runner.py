@@ -17,8 +17,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from k8snetlib import Cluster, Exchange, Trace
-from k8snetlib.packet import Icmp, Slice
+from k8snetlib import Cluster, Exchange, Hop, Trace
+from k8snetlib.linux.netfilter import save
+from k8snetlib.packet import Icmp, Packet, Slice, Tcp, Udp
+
+HERE = Path(__file__).parent
 
 FIELDS = {
     "schema", "id", "backend", "title", "note", "kernel", "pod_mtu", "setup", "during", "send",
@@ -32,6 +35,10 @@ RESULT = {
     "result", "by", "reply_ttl", "rtt_ms", "error", "quoted_ttl", "quoted_src", "quoted_dst",
     "quoted_dport", "mtu", "reply_len",
 }  # fmt: skip
+
+
+#: Ports that somebody listens on: never random.
+LISTENERS = {"53", "80", "8080", "8285", "8472", "9000", "10250", "30080", "30081", "30082"}
 
 
 class Unsupported(Exception):
@@ -57,7 +64,8 @@ def load(path: Path) -> dict[str, Any]:
 
 @cache
 def _warm(backend: str) -> Cluster:
-    """The example cluster after every host has talked to every other: warm neighbour caches."""
+    """The example cluster after every host has talked to every other: warm neighbour caches; then
+    the recorded rules are loaded."""
     cluster = Cluster.example(backend)
     hosts = [host.name for host in cluster.topology.hosts if host.role in ("pod", "node", "host")]
     for one in hosts:
@@ -66,6 +74,9 @@ def _warm(backend: str) -> Cluster:
                 cluster.ping(one, other)
     for pod in cluster.spec.pods:
         cluster.ping(pod.name, cluster.network[pod.node].devices["docker0"].addresses[0].ip)
+    for node in cluster.nodes:
+        ns = cluster[node]
+        save.restore(ns.ruleset, (HERE / f"{node}.iptables-save.txt").read_text())
     return cluster
 
 
@@ -78,7 +89,13 @@ def run(flow: Mapping[str, Any]) -> Comparison:
         raise Unsupported("commands in mid-connection")
     sends = flow["send"] if isinstance(flow["send"], list) else [flow["send"]]
     results = flow["result"] if isinstance(flow["result"], list) else [flow["result"]]
-    exchanges = [_send(cluster, send) for send in sends]
+    for send in sends:
+        _answer_with(cluster, send)
+    exchanges = []
+    for send in sends:
+        for ns in cluster.network.netns.values():
+            ns.pmtu.clear()  # as the lab did before each probe
+        exchanges.append(_send(cluster, send))
     if len(results) != len(exchanges):
         raise Unsupported(f"{len(sends)} sends, but {len(results)} results")
     differences: list[str] = []
@@ -88,8 +105,19 @@ def run(flow: Mapping[str, Any]) -> Comparison:
     cold = any("neigh flush" in line["command"] for line in flow["setup"])
     traces = [trace for exchange in exchanges for trace in exchange.packets]
     differences += _compare_packets(recorded, traces, arp_free=not cold)
+    ports = {str(send[k]) for send in sends for k in ("port", "sport") if k in send} | LISTENERS
+    differences += _compare_rules(flow.get("rules", {}), traces, ports)
+    differences += _compare_conntrack(flow.get("conntrack", {}), cluster)
     frames = sum(len(packet["frames"]) for packet in recorded)
     return Comparison(len(recorded), frames, tuple(differences))
+
+
+def _answer_with(cluster: Cluster, send: Mapping[str, Any]) -> None:
+    """The recorded servers answered a datagram with so many bytes."""
+    for ns in cluster.network.netns.values():
+        for key, listener in ns.listeners.items():
+            if "reply_payload" in send and key[0] == "udp":
+                ns.listeners[key] = listener._replace(reply=bytes(send["reply_payload"]))
 
 
 def _send(cluster: Cluster, send: Mapping[str, Any]) -> Exchange:
@@ -172,6 +200,70 @@ def _text(title: str, lines: Iterable[str]) -> str:
     return "\n    ".join((title, *lines))
 
 
+# -- rules and connections ------------------------------------------------------------------------
+
+
+def _compare_rules(
+    recorded: Mapping[str, Any], traces: list[Trace], flow_ports: set[str]
+) -> list[str]:
+    """Per node, the first packets that netfilter saw there, and the rules they matched."""
+    differences = []
+    for node, packets in recorded.items():
+        passes = [p for t in traces for hop in t.hops if hop.netns == node for p in _passes(hop)]
+        for at, packet in enumerate(packets):
+            name, path = passes[at] if at < len(passes) else ("nothing", [])
+            same = _same_addresses(packet["packet"], name, flow_ports)
+            if not same or packet["path"] != path:
+                said = _text(f"{node}, packet {at}: kernel {packet['packet']}", packet["path"])
+                ours = _text(f"  model {name}", path)
+                differences.append(f"{said}\n{ours}")
+    return differences
+
+
+def _passes(hop: Hop) -> list[tuple[str, list[str]]]:
+    """Each time a packet went through the hooks in one visit: its addresses, and its rules."""
+    found: list[tuple[str, list[str]]] = []
+    for step in hop.steps:
+        if step.stage == "conntrack" and step.verdict == "pass":
+            found.append((_address_text(step.packet), []))
+        if step.stage == "receive" and step.device == "lo":
+            found.append((_address_text(step.packet), []))  # the trace begins anew
+        if step.rules or " " in step.stage:  # "nat OUTPUT": a box of a hook
+            if not found:  # an answer of the kernel itself, which belongs to a connection already
+                found.append((_address_text(step.packet), []))
+            found[-1][1].extend(map(str, step.rules))
+    return found
+
+
+def _address_text(packet: Packet) -> str:
+    ip, l4 = packet.ip, packet.transport
+    if isinstance(l4, Tcp | Udp):
+        return f"{ip.src}:{l4.sport}>{ip.dst}:{l4.dport}"
+    return f"{ip.src}>{ip.dst}"
+
+
+def _same_addresses(recorded: str, ours: str, fixed: set[str]) -> bool:
+    """Equal, but for ports that neither the sender fixed nor a listener has: those are random."""
+    def star(text: str) -> str:
+        return re.sub(r":(\d+)", lambda m: m[0] if m[1] in fixed else ":*", text)
+
+    return star(recorded) == star(ours)
+
+
+def _compare_conntrack(recorded: Mapping[str, Any], cluster: Cluster) -> list[str]:
+    differences = []
+    for node, lines in recorded.items():
+        ours = [str(c) for c in cluster[node].conntrack.connections(cluster.network.now)]
+        for line in lines:
+            partner = next((o for o in ours if _matches(line, o)), None)
+            if partner is None:
+                differences.append(_text(f"{node}: only the kernel tracks {line}; model:", ours))
+            else:
+                ours.remove(partner)
+        differences += [f"{node}: only the model tracks {line}" for line in ours]
+    return differences
+
+
 # -- results --------------------------------------------------------------------------------------
 
 ERRORS = {
@@ -194,6 +286,7 @@ PROBES = {
 def _compare_result(
     send: Mapping[str, Any], exchange: Exchange, result: Mapping[str, Any]
 ) -> list[str]:
+    ports = {str(send[k]) for k in ("port", "sport") if k in send} | LISTENERS
     if not isinstance(result, dict) or set(result) - RESULT:
         raise Unsupported(f"result: {result!r:.100}")
     seen = _observed(send, exchange)
@@ -213,9 +306,9 @@ def _compare_result(
             differences += [
                 f"reply.{k}: kernel {v!r}, model {seen.get(k)!r}"
                 for k, v in value.items()
-                if k != "pid" and not _matches(str(v), str(seen.get(k)))
+                if k != "pid" and not _same_addresses(str(v), str(seen.get(k)), ports)
             ]
-        elif key in seen and not _matches(str(value), str(seen[key])):
+        elif key in seen and not _same_addresses(str(value), str(seen[key]), ports):
             differences.append(f"{key}: kernel {value!r}, model {seen[key]!r}")
         elif key not in seen and key not in ("connect_ms", "elapsed_ms", "rtt_ms", "kind"):
             raise Unsupported(f"result: {key}")
@@ -229,6 +322,8 @@ def _observed(send: Mapping[str, Any], exchange: Exchange) -> dict[str, Any]:
     }
     port = f":{send['port']}" if "port" in send and send["proto"] != "icmp" else ""
     seen["to"] = f"{send['to']}{port}"
+    if exchange.outcome == "too-big" and exchange.request is None:
+        seen["mtu"] = int(exchange.reason.split("(")[1].split(")")[0])
     if exchange.request:
         first, last = exchange.request.steps[0].packet, exchange.request.last
         transport = first.transport

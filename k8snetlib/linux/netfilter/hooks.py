@@ -1,0 +1,312 @@
+"""What lives here: the five hooks, and which table speaks when.
+
+::
+
+    in ──> PREROUTING ──> route ──> FORWARD ──> POSTROUTING ──> out
+                            └────> INPUT ──> process ──> OUTPUT ──┘
+
+In each hook the boxes follow their priority (``HOOKS``). conntrack looks before nat; the nat table's
+rules see only the first packet of a connection, all others are translated by what was decided then;
+a new connection is confirmed at the very end of its way through this kernel.
+
+Each box that does something records one Step with the rules it matched.
+
+Source: the packet-flow drawing of netfilter.org; nf_nat_core.c; br_netfilter_hooks.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from k8snetlib.linux import icmp
+from k8snetlib.linux.conntrack import INVALID, Connection, Seen, rewrite
+from k8snetlib.linux.netfilter.rule import Nat, Probe, Reject
+from k8snetlib.packet import (
+    ACK,
+    PROTO_TCP,
+    REDIRECT,
+    RST,
+    SYN,
+    UNREACHABLE,
+    Icmp,
+    IPv4,
+    Packet,
+    Slice,
+    Tcp,
+    stack_of,
+)
+
+if TYPE_CHECKING:
+    from k8snetlib.linux.stack import Visit
+
+#: hook -> its boxes in the kernel's order (by priority).
+HOOKS: Mapping[str, tuple[str, ...]] = {
+    "PREROUTING": ("raw", "conntrack", "mangle", "nat"),
+    "INPUT": ("mangle", "filter", "security", "nat", "confirm"),
+    "FORWARD": ("mangle", "filter", "security"),
+    "OUTPUT": ("raw", "conntrack", "mangle", "nat", "filter", "security"),
+    "POSTROUTING": ("mangle", "nat", "confirm"),
+}
+#: Hooks where NAT changes the source end; in the others the destination end.
+_SOURCE_HOOKS = frozenset({"INPUT", "POSTROUTING"})
+
+_REJECT_CODE = {
+    "icmp-net-unreachable": 0, "icmp-host-unreachable": 1, "icmp-proto-unreachable": 2,
+    "icmp-port-unreachable": 3, "icmp-net-prohibited": 9, "icmp-host-prohibited": 10,
+    "icmp-admin-prohibited": 13,
+}  # fmt: skip
+
+
+def run_hook(
+    visit: Visit, hook: str, packet: Packet, in_dev: str, out_dev: str,
+    ports: tuple[str, str] = ("", ""),
+) -> Packet | None:  # fmt: skip
+    """Takes a packet through a hook; returns it (perhaps rewritten), or None if it ends here.
+
+    ``in_dev`` and ``out_dev`` are device names ("" where the hook has none); ``ports`` are the
+    bridge's ports behind them, for a bridged packet.
+    """
+    ruleset = visit.ns.ruleset
+    tracks = ruleset.tracks
+    for box in HOOKS[hook]:
+        if box == "conntrack":
+            if tracks and visit.seen is None:
+                _track(visit, hook, packet, in_dev or out_dev)
+        elif box == "confirm":
+            if tracks and not _confirm(visit, hook, packet, in_dev or out_dev):
+                return None
+        elif box == "nat":
+            if tracks and visit.seen is not None:
+                translated = _nat(visit, hook, packet, in_dev, out_dev, ports)
+                if translated is None:
+                    return None
+                packet = translated
+        elif ruleset.used(box, hook) is not None:
+            p = _probe(visit, packet, in_dev, out_dev, ports)
+            result = ruleset.run(box, hook, p)
+            visit.mark = p.mark
+            visit.evaluated += p.evaluated
+            if result.verdict != "ACCEPT":
+                _drop(visit, box, hook, packet, result.matched, result.reject, in_dev or out_dev)
+                return None
+            if result.matched:
+                why = "{} {} lets it pass"
+                visit.step(f"{box} {hook}", "pass", in_dev or out_dev, packet, why, (box, hook),
+                           rules=result.matched)  # fmt: skip
+    return packet
+
+
+def _probe(
+    visit: Visit, packet: Packet, in_dev: str, out_dev: str, ports: tuple[str, str]
+) -> Probe:
+    network = visit.network
+    p = Probe(visit.ns, packet, in_dev, out_dev, visit.mark, network.now, network.random.random)
+    p.physin, p.physout = ports
+    seen = visit.seen
+    if seen is not None:
+        p.conn, p.state = seen.conn, seen.word
+    return p
+
+
+# -- conntrack ------------------------------------------------------------------------------------
+
+
+def _track(visit: Visit, hook: str, packet: Packet, device: str) -> None:
+    ns, network = visit.ns, visit.network
+    seen = ns.conntrack.track(packet, network.now)
+    visit.seen = seen
+    if seen is INVALID:
+        why, args = "conntrack cannot make sense of this packet here: INVALID", ()
+    elif seen.word == "NEW" and not cast(Connection, seen.conn).confirmed:
+        why, args = "conntrack sees a new connection: NEW", ()
+    else:
+        side = "an answer in" if seen.reply else "part of"
+        why, args = "conntrack: {} the connection {}: {}", (side, _short(seen), seen.word)
+    visit.step("conntrack", "pass", device, packet, why, args, seen.conn)
+
+
+def _short(seen: Seen) -> str:
+    return str(cast(Connection, seen.conn).original)
+
+
+def _confirm(visit: Visit, hook: str, packet: Packet, device: str) -> bool:
+    seen = visit.seen
+    if seen is None or seen.conn is None or seen.word == "RELATED":
+        return True
+    why = visit.ns.conntrack.confirm(seen.conn)
+    if why:
+        visit.step("conntrack", "drop", device, packet, "cannot keep the connection: {}", (why,))
+        return False
+    return True
+
+
+# -- NAT ------------------------------------------------------------------------------------------
+
+
+def _nat(
+    visit: Visit, hook: str, packet: Packet, in_dev: str, out_dev: str, ports: tuple[str, str]
+) -> Packet | None:
+    seen = cast(Seen, visit.seen)
+    conn = seen.conn
+    if conn is None:
+        return packet
+    source = hook in _SOURCE_HOOKS
+    matched: tuple[Any, ...] = ()
+    finished = conn.snat_done and conn.dnat_done
+    if _is_redirect(packet) and (not finished or conn.snat or conn.dnat):
+        why = "nat {}: a redirect about a connection that is (or may be) translated would mislead"
+        visit.step(f"nat {hook}", "drop", in_dev or out_dev, packet, why, (hook,), conn)
+        return None
+    if seen.word == "RELATED":
+        after = _translate_error(conn, packet, source, reply=seen.reply)
+    else:
+        if not (conn.snat_done if source else conn.dnat_done):
+            verdict = _decide(visit, hook, packet, in_dev, out_dev, ports, conn, source)
+            if verdict is None:
+                return None
+            matched = verdict
+        after = _translate(conn, packet, source, reply=seen.reply)
+    if after is not packet:
+        what = "source" if source else "destination"
+        why = "{} {}: the {} becomes {}"
+        args = ("nat", hook, what, _end(after, source))
+        if not matched:
+            why = "no rule is asked: the connection's translation makes the {2} {3}"
+        before = packet
+        visit.step(f"nat {hook}", "pass", in_dev or out_dev, after, why, args, conn, before, matched)
+    elif matched:
+        why = "nat {} changes nothing"
+        visit.step(f"nat {hook}", "pass", in_dev or out_dev, packet, why, (hook,), conn,
+                   rules=matched)  # fmt: skip
+    return after
+
+
+def _is_redirect(packet: Packet) -> bool:
+    message = packet.headers[1] if len(packet.headers) > 1 else None
+    return type(message) is Icmp and message.type == REDIRECT
+
+
+def _end(packet: Packet, source: bool) -> str:
+    ip, l4 = cast(IPv4, packet.headers[0]), packet.headers[1]
+    address = ip.src if source else ip.dst
+    port = getattr(l4, "sport" if source else "dport", None)
+    return address if port is None else f"{address}:{port}"
+
+
+def _decide(
+    visit: Visit, hook: str, packet: Packet, in_dev: str, out_dev: str, ports: tuple[str, str],
+    conn: Connection, source: bool,
+) -> tuple[Any, ...] | None:  # fmt: skip
+    """Asks the nat table's rules, and binds what they say (or makes sure of a unique tuple)."""
+    ruleset, network = visit.ns.ruleset, visit.network
+    matched: tuple[Any, ...] = ()
+    nat: Nat | None = None
+    if ruleset.used("nat", hook) is not None:
+        p = _probe(visit, packet, in_dev, out_dev, ports)
+        p.pinned = network.pinned
+        result = ruleset.run("nat", hook, p)
+        visit.mark = p.mark
+        visit.evaluated += p.evaluated
+        matched, nat = result.matched, result.nat
+        if result.verdict != "ACCEPT":
+            _drop(visit, "nat", hook, packet, matched, result.reject, in_dev or out_dev)
+            return None
+    ips = _addresses(visit, nat, hook, in_dev, out_dev)
+    if nat is not None and ips is None and nat.kind in ("MASQUERADE", "REDIRECT"):
+        why = "nat {}: {} has no address to give"
+        args = (hook, out_dev or in_dev)
+        visit.step(f"nat {hook}", "drop", in_dev or out_dev, packet, why, args, rules=matched)
+        return None
+    why = visit.ns.conntrack.bind(conn, source, ips, nat, network.random.randint)
+    if why:
+        said = "nat {}: {}"
+        visit.step(f"nat {hook}", "drop", in_dev or out_dev, packet, said, (hook, why),
+                   rules=matched)  # fmt: skip
+        return None
+    return matched
+
+
+def _addresses(
+    visit: Visit, nat: Nat | None, hook: str, in_dev: str, out_dev: str
+) -> tuple[str, str] | None:
+    if nat is None:
+        return None
+    if nat.kind == "MASQUERADE":
+        found = _address_of(visit, out_dev)
+    elif nat.kind == "REDIRECT":
+        found = "127.0.0.1" if hook == "OUTPUT" else _address_of(visit, in_dev)
+    else:
+        return nat.ips
+    return (found, found) if found else None
+
+
+def _address_of(visit: Visit, name: str) -> str | None:
+    device = visit.ns.devices.get(name)
+    return device.addresses[0].ip if device is not None and device.addresses else None
+
+
+def _translate(conn: Connection, packet: Packet, source: bool, *, reply: bool) -> Packet:
+    """The one sentence of NAT: leave looking like the other tuple inverted."""
+    changes_source = conn.snat if not reply else conn.dnat
+    changes_dest = conn.dnat if not reply else conn.snat
+    if not (changes_source if source else changes_dest):
+        return packet
+    look = (conn.original if reply else conn.reply).inverted
+    return rewrite(packet, look, source=source)
+
+
+def _translate_error(conn: Connection, packet: Packet, source: bool, *, reply: bool) -> Packet:
+    """An ICMP error: its own address like its connection's, and what it quotes back again."""
+    changes = (conn.dnat if reply else conn.snat) if source else (conn.snat if reply else conn.dnat)
+    if not changes or not isinstance(packet.payload, Slice):
+        return packet
+    other = conn.original if reply else conn.reply
+    quoted = rewrite(packet.payload.packet, other, source=not source)
+    ip = cast(IPv4, packet.headers[0])
+    look = other.inverted
+    ip = ip._replace(src=look.src) if source else ip._replace(dst=look.dst)
+    quote = Slice(quoted, packet.payload.start, packet.payload.length)
+    return stack_of((ip, *packet.headers[1:]), quote)
+
+
+# -- the end --------------------------------------------------------------------------------------
+
+
+def _drop(
+    visit: Visit, box: str, hook: str, packet: Packet, matched: tuple[Any, ...],
+    reject: Reject | None, device: str,
+) -> None:  # fmt: skip
+    last = matched[-1] if matched else None
+    by = last.rule if last is not None and last.rule is not None else f"policy of {hook}"
+    if reject is None:
+        why = "{} {} throws it away: {}"
+        visit.step(f"{box} {hook}", "drop", device, packet, why, (box, hook, by), by, None, matched)
+        return
+    why = "{} {} rejects it with {}: {}"
+    args = (box, hook, reject.what, by)
+    visit.step(f"{box} {hook}", "error", device, packet, why, args, by, None, matched)
+    if reject.what == "tcp-reset":
+        _tcp_reset(visit, packet)
+    else:
+        arrived = visit.ns.devices.get(device)
+        code = _REJECT_CODE[reject.what]
+        icmp.send_error(visit, arrived, packet, UNREACHABLE, code, cause="rule")
+
+
+def _tcp_reset(visit: Visit, packet: Packet) -> None:
+    ip, tcp = cast(IPv4, packet.headers[0]), packet.headers[1]
+    if type(tcp) is not Tcp or tcp.flags & RST:
+        return
+    length = len(packet.payload) + bool(tcp.flags & SYN)
+    if tcp.flags & ACK:
+        header = Tcp(tcp.dport, tcp.sport, RST, tcp.ack, 0, 0)
+    else:
+        ack = (tcp.seq + length) & 0xFFFFFFFF
+        header = Tcp(tcp.dport, tcp.sport, RST | ACK, 0, ack, 0)
+    answer = stack_of((IPv4(ip.dst, ip.src, PROTO_TCP, 64, 0, True), header))
+    network, seen = visit.network, visit.seen
+    flight = network.begin(visit.ns, icmp.emit_reset, answer, cause="rule")
+    if seen is not None and seen.conn is not None:
+        flight.seen = Seen(seen.conn, "ESTABLISHED", not seen.reply)
+
