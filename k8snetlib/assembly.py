@@ -85,9 +85,10 @@ def _one_of(words: tuple[str, ...]) -> str:
 
 def pod_mtu(spec: ClusterSpec) -> int:
     """The MTU of docker0 and of every pod, in bytes: what flannel leaves of the node's."""
-    return spec.network.mtu - {"udp": udp.OVERHEAD, "vxlan": OVERHEAD, "host-gw": 0}[
-        spec.network.backend
-    ]
+    return (
+        spec.network.mtu
+        - {"udp": udp.OVERHEAD, "vxlan": OVERHEAD, "host-gw": 0}[spec.network.backend]
+    )
 
 
 # -- the node network -----------------------------------------------------------------------------

@@ -11,19 +11,13 @@ from typing import Any
 
 from k8snetlib import assembly
 from k8snetlib.address import is_ip
-from k8snetlib.errors import BadPacket, K8sNetError, NotModelled, UnknownName, unknown_name
+from k8snetlib.errors import K8sNetError, NotModelled, UnknownName, unknown_name
 from k8snetlib.kube.api import ClusterSpec, example_spec
-from k8snetlib.linux import sockets, tcp
+from k8snetlib.linux import exchange
 from k8snetlib.linux.netns import Netns
-from k8snetlib.linux.network import Flight, Network
-from k8snetlib.packet import ECHO_REQUEST, PROTO_ICMP, Icmp, IPv4, check_port, stack_of
 from k8snetlib.topology import Topology
-from k8snetlib.trace import Exchange, Trace
+from k8snetlib.trace import Exchange
 
-#: How long, in seconds, a sender waits for an answer before it gives up.
-PATIENCE = 5.0
-
-_EPHEMERAL = (32768, 60999)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -170,55 +164,17 @@ class Cluster:
         Parameters as for ``connect``; ``proto`` is tcp, udp or icmp. ``endpoint`` has no effect
         where nothing is chosen.
         """
-        if proto not in ("tcp", "udp", "icmp"):
-            raise K8sNetError(f"There is no protocol '{proto}' here.", "Use tcp, udp or icmp.")
         ns, dst = self._namespace(source), self.address_of(target)
-        data = _payload(payload, proto)
-        if proto != "icmp":
-            if port is None:
-                raise BadPacket(f"{proto} needs a destination port.", "Give port=…")
-            check_port(port, "Destination port")
-        if sport is not None:
-            check_port(sport, "Source port")
-        if ttl is not None and not 1 <= ttl <= 255:
-            raise BadPacket(f"TTL {ttl} is out of range.", "Allowed: 1 to 255.")
-        self.network.pinned = self._endpoint(endpoint) if endpoint is not None else None
-        began, flights = self.network.now, self.network.record()
-        client = sockets.Client(data)
-        src = sockets.source_address(self.network, ns, dst)
-        if src is None:
-            client.end("unreachable", f"{ns.name} has no route to {dst}: the send fails at once")
-        elif proto != "tcp" and df and (limit := sockets.path_mtu(ns, dst)) < 28 + len(data):
-            why = "{} bytes are more than the path takes ({}): the send fails at once (EMSGSIZE)"
-            client.end("too-big", why.format(28 + len(data), limit))
-        else:
-            sender = _Sender(self.network, ns, src, dst, client, ttl, df)
-            sender.send(proto, port or 0, sport)
-            self.network.run(lambda: bool(client.verdict), PATIENCE)
-            sender.close()
-        return self._exchange(source, target, proto, client, flights, began)
+        network = self.network
+        network.pinned = self._endpoint(endpoint) if endpoint is not None else None
+        return exchange.send(
+            network, ns, dst, port, proto=proto, sport=sport, ttl=ttl, payload=payload, df=df,
+            names=(source, target),
+        )  # fmt: skip
 
     def _endpoint(self, name: str) -> str | None:
         containers = {f"{pod.name}-{c.name}" for pod in self.spec.pods for c in pod.containers[1:]}
         return None if name in containers else self.address_of(self._namespace(name).name)
-
-    def _exchange(
-        self, source: str, target: str, proto: str, client: sockets.Client,
-        flights: list[Flight], began: float,
-    ) -> Exchange:  # fmt: skip
-        elapsed = self.network.now - began
-        packets, places = Network.freeze(flights)
-        request_at = places.get(id(client.request))
-        reply_at = places.get(id(client.reply))
-        outcome, reason = client.verdict, client.reason
-        if not outcome:
-            outcome, reason = _silent_end(packets)
-        network = self.network
-        network.record()
-        return Exchange(
-            source, target, proto, outcome, reason, packets, request_at, reply_at, elapsed,
-            network.names, network.topology,
-        )  # fmt: skip
 
     # -- change ---------------------------------------------------------------------------------
 
@@ -265,87 +221,6 @@ class Cluster:
     def topology(self) -> Topology:
         """The cluster as it is now, for pictures."""
         return self.network.topology
-
-
-class _Sender:
-    """One process that sends once and waits."""
-
-    def __init__(
-        self, network: Network, ns: Netns, src: str, dst: str, client: sockets.Client,
-        ttl: int | None, df: bool,
-    ) -> None:  # fmt: skip
-        self.network, self.ns, self.src, self.dst = network, ns, src, dst
-        self.client, self.ttl, self.df = client, ttl, df
-        self.process = ns.name
-        self.key: tuple[str, int, str, int] | None = None
-
-    def send(self, proto: str, port: int, sport: int | None) -> None:
-        network, ns, client = self.network, self.ns, self.client
-        local = sport if sport is not None else self._free_port(proto)
-        if proto == "tcp":
-            self.key = (self.src, local, self.dst, port)
-            if self.key in ns.tcp:
-                raise K8sNetError(f"{ns.name} still has a connection from port {local}.")
-            ends = (self.src, local), (self.dst, port)
-            tcp.connect(network, ns, self.process, *ends, client, df=self.df, ttl=self.ttl)
-            return
-        waiting = sockets.UdpSocket(self.src, local, client)
-        if proto == "udp":
-            self.udp = ns.udp, (self.src, local)
-            packet = sockets.datagram(
-                ns, self.src, local, self.dst, port, client.payload, df=self.df, ttl=self.ttl
-            )
-        else:
-            self.udp = ns.pings, (self.dst, local)
-            ttl = ns.sysctls["net.ipv4.ip_default_ttl"] if self.ttl is None else self.ttl
-            header = IPv4(self.src, self.dst, PROTO_ICMP, ttl, ns.next_ip_id(), self.df)
-            packet = stack_of((header, Icmp(ECHO_REQUEST, 0, local << 16 | 1)), client.payload)
-        self.udp[0][self.udp[1]] = waiting
-        client.request = network.begin(ns, sockets.send, packet, self.process)
-
-    def _free_port(self, proto: str) -> int:
-        ns = self.ns
-        taken = {key[1] for key in ns.tcp} if proto == "tcp" else {port for _, port in ns.udp}
-        low, high = _EPHEMERAL
-        for _ in range(1000):
-            port = self.network.random.randint(low, high)
-            if port not in taken:
-                return port
-        raise K8sNetError(f"{ns.name} has no free source port left.")
-
-    def close(self) -> None:
-        """The process is done: its socket closes. The teardown is walked, but not recorded."""
-        network = self.network
-        if self.key is None:
-            self.udp[0].pop(self.udp[1], None)
-            return
-        recorded = network.flights
-        network.record()
-        tcp.close(network, self.ns, self.key)
-        network.settle()
-        network.flights = recorded
-
-
-def _payload(payload: bytes | int | None, proto: str) -> bytes:
-    if payload is None:
-        payload = 56 if proto == "icmp" else b"hello"
-    if isinstance(payload, int):
-        if not 0 <= payload <= 65_000:
-            raise BadPacket(
-                f"A payload of {payload} bytes is out of range.", "Allowed: 0 to 65000."
-            )
-        return bytes(i & 0xFF for i in range(payload))
-    return payload
-
-
-def _silent_end(packets: tuple[Trace, ...]) -> tuple[str, str]:
-    """Nobody answered: the last packet that got nowhere says why."""
-    for trace in reversed(packets):
-        last = trace.last
-        if trace.label.startswith("ARP") or last.verdict not in ("drop", "error"):
-            continue
-        return "lost", f"{trace.label} ended at {trace.end}: {last.reason}"
-    return "lost", f"nobody answered within {PATIENCE:g} seconds"
 
 
 def parse_seconds(time: str | float) -> float:

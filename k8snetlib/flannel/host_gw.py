@@ -1,7 +1,8 @@
 """What lives here: flannel's host-gw backend: a lease in, one route out.
 
 No device, no wrapping: the other node itself is the gateway to its pods, so both nodes must be
-neighbours on one link. Source: flannel's pkg/backend/hostgw/hostgw.go, pkg/backend/route_network.go.
+neighbours on one link. Source: flannel's pkg/backend/hostgw/hostgw.go and
+pkg/backend/route_network.go.
 """
 
 from __future__ import annotations

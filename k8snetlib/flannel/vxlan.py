@@ -1,8 +1,8 @@
 """What lives here: flannel's vxlan backend: a lease in, three kernel entries out.
 
 flanneld makes the device ``flannel.1`` and, for every other node's lease, writes (in this order) a
-permanent neighbour, a forwarding entry and a route. Then it only watches: packets never pass through
-it. Source: flannel's pkg/backend/vxlan/device.go and vxlan_network.go.
+permanent neighbour, a forwarding entry and a route. Then it only watches: packets never pass
+through it. Source: flannel's pkg/backend/vxlan/device.go and vxlan_network.go.
 """
 
 from __future__ import annotations

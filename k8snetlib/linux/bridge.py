@@ -8,8 +8,8 @@ A port does not get back its own frames, unless its hairpin mode is on. Routing 
 the bridge's business. Source: bridge(8), IEEE 802.1D-2004 §7.
 
 With ``bridge-nf-call-iptables`` set, IPv4 frames also cross the IP hooks, and the rules see the
-bridge as the device: PREROUTING on the way in (before the bridge decides), FORWARD and POSTROUTING on
-the way from port to port. If PREROUTING gave the packet another destination, the frame gets the MAC
+bridge as the device: PREROUTING on the way in (before the bridge decides), FORWARD and POSTROUTING
+on the way from port to port. If PREROUTING gave the packet another destination, the frame gets the MAC
 address of its new next hop: a neighbour on this same bridge, or else the bridge itself, so that the
 host routes it. Source: br_netfilter_hooks.c.
 
@@ -67,9 +67,7 @@ def _asks_iptables(ns: Netns, frame: Packet) -> bool:
     )
 
 
-def _through_prerouting(
-    visit: Visit, bridge: Device, port: Device, frame: Packet
-) -> Packet | None:
+def _through_prerouting(visit: Visit, bridge: Device, port: Device, frame: Packet) -> Packet | None:
     """br_netfilter: PREROUTING happens on the port, before the bridge has decided anything."""
     visit.through_bridge = True
     ethernet, packet = frame.headers[0], stack_of(frame.headers[1:], frame.payload)

@@ -73,6 +73,7 @@ class Network:
         self.netns: dict[str, Netns] = {}
         self.flights: list[Flight] = []
         self.pinned: str | None = None
+        self.last: tuple[Trace, ...] = ()
         self.sequence = 0
         self._queue: deque[tuple[Box, Netns, str, tuple[Any, ...], Flight]] = deque()
         self._timers: list[tuple[float, int, Callable[[], None]]] = []

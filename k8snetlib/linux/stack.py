@@ -98,7 +98,12 @@ class Visit:
         self.mark, self.seen, self.longest, self.pieces = 0, None, 0, {}
 
     def hook(
-        self, hook: str, packet: Packet, in_dev: str, out_dev: str, ports: tuple[str, str] = ("", "")
+        self,
+        hook: str,
+        packet: Packet,
+        in_dev: str,
+        out_dev: str,
+        ports: tuple[str, str] = ("", ""),
     ) -> Packet | None:
         """Takes the packet through a netfilter hook; None: it ends here."""
         if not self.ns.ruleset.tables:
@@ -182,7 +187,9 @@ class Visit:
             self.step("transmit", "pass", name, frame, "the loopback device turns it round")
             self.again(Visit.frame_in, name, frame)
         elif device.kind == "vxlan":
-            self.step("transmit", "pass", name, frame, "leaves by {}, a VXLAN tunnel", (name,), device)
+            self.step(
+                "transmit", "pass", name, frame, "leaves by {}, a VXLAN tunnel", (name,), device
+            )
             vxlan.send(self, device, frame)
         else:
             self._to_process(device, frame)

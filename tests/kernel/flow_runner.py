@@ -244,6 +244,7 @@ def _address_text(packet: Packet) -> str:
 
 def _same_addresses(recorded: str, ours: str, fixed: set[str]) -> bool:
     """Equal, but for ports that neither the sender fixed nor a listener has: those are random."""
+
     def star(text: str) -> str:
         return re.sub(r":(\d+)", lambda m: m[0] if m[1] in fixed else ":*", text)
 

@@ -174,7 +174,9 @@ def _nat(
         if not matched:
             why = "no rule is asked: the connection's translation makes the {2} {3}"
         before = packet
-        visit.step(f"nat {hook}", "pass", in_dev or out_dev, after, why, args, conn, before, matched)
+        visit.step(
+            f"nat {hook}", "pass", in_dev or out_dev, after, why, args, conn, before, matched
+        )
     elif matched:
         why = "nat {} changes nothing"
         visit.step(f"nat {hook}", "pass", in_dev or out_dev, packet, why, (hook,), conn,
@@ -309,4 +311,3 @@ def _tcp_reset(visit: Visit, packet: Packet) -> None:
     flight = network.begin(visit.ns, icmp.emit_reset, answer, cause="rule")
     if seen is not None and seen.conn is not None:
         flight.seen = Seen(seen.conn, "ESTABLISHED", not seen.reply)
-

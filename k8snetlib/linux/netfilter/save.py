@@ -89,7 +89,11 @@ def _one(chains: dict[str, list[Rule]], line: str, n: int) -> None:
 
 
 def _commit(
-    work: Ruleset, table: str, chains: dict[str, list[Rule]], policies: dict[str, str | None], n: int
+    work: Ruleset,
+    table: str,
+    chains: dict[str, list[Rule]],
+    policies: dict[str, str | None],
+    n: int,
 ) -> None:
     for name, rules in chains.items():
         for rule in rules:

@@ -18,7 +18,17 @@ from heapq import merge
 from typing import NamedTuple
 
 from k8snetlib.errors import K8sNetError, unknown_name
-from k8snetlib.linux.netfilter.rule import Jump, Nat, Ports, Probe, Reject, Rule, SetMark, Statistic, Test
+from k8snetlib.linux.netfilter.rule import (
+    Jump,
+    Nat,
+    Ports,
+    Probe,
+    Reject,
+    Rule,
+    SetMark,
+    Statistic,
+    Test,
+)
 from k8snetlib.packet import Tcp, Udp
 
 #: table -> its base chains, in the order in which iptables-save prints them.
