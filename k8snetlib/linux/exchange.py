@@ -18,6 +18,12 @@ PATIENCE = 5.0
 #: The ports a kernel draws source ports from (net.ipv4.ip_local_port_range).
 EPHEMERAL = (32768, 60999)
 PROTOCOLS = ("tcp", "udp", "icmp")
+#: What is sent if nobody says: a request, a word, as many bytes as ping sends.
+DEFAULT_PAYLOAD: dict[str, bytes | int] = {
+    "tcp": b"GET / HTTP/1.1\r\n\r\n",
+    "udp": b"hello",
+    "icmp": 56,
+}
 
 
 def send(
@@ -76,15 +82,13 @@ def _check(proto: str, port: int | None, sport: int | None, ttl: int | None) -> 
 
 def payload_of(payload: bytes | int | None, proto: str) -> bytes:
     """The bytes of a message: as given, so many of them, or what the protocol's tool would send."""
-    if payload is None:
-        payload = {"icmp": 56, "tcp": b"GET / HTTP/1.1\r\n\r\n"}.get(proto, b"hello")
-    if isinstance(payload, int):
-        if not 0 <= payload <= 65_000:
-            raise BadPacket(
-                f"A payload of {payload} bytes is out of range.", "Allowed: 0 to 65000."
-            )
-        return bytes(i & 0xFF for i in range(payload))
-    return payload
+    message: bytes | int = DEFAULT_PAYLOAD[proto] if payload is None else payload
+    if isinstance(message, int):
+        if not 0 <= message <= 65_000:
+            what = f"A payload of {message} bytes is out of range."
+            raise BadPacket(what, "Allowed: 0 to 65000.")
+        return bytes(i & 0xFF for i in range(message))
+    return message
 
 
 def _exchange(

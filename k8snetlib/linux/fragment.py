@@ -1,7 +1,7 @@
 """What lives here: cutting IPv4 packets to fit an MTU, and putting the pieces together again.
 
-A router cuts a packet that is too long for the next link, unless its don't-fragment bit is set; then
-it tells the sender with ICMP "fragmentation needed" and the MTU it wanted (RFC 1191). Only the end
+A router cuts a packet that is too long for the next link, unless its don't-fragment bit is set;
+then it tells the sender with ICMP "fragmentation needed" and the MTU it wanted (RFC 1191). Only the end
 host needs to put the pieces together, but a kernel that tracks connections does so on the way too:
 conntrack cannot see ports in later pieces. It remembers how long the longest piece was and cuts the
 packet again when it leaves.
@@ -39,9 +39,9 @@ def is_fragment(packet: Packet) -> bool:
 
 
 def split(packet: Packet, mtu: int) -> list[Packet]:
-    """The packet in pieces of at most ``mtu`` bytes; every piece but the last fills 8-byte units."""
+    """The packet in pieces of at most ``mtu`` bytes; all but the last fill 8-byte units."""
     ip = cast(IPv4, packet.headers[0])
-    whole = _whole(packet)
+    whole = packet
     front = sum(map(size_of, packet.headers[1:]))
     total, step = packet.length - 20, (mtu - 20) // 8 * 8
     pieces = []
@@ -55,11 +55,6 @@ def split(packet: Packet, mtu: int) -> list[Packet]:
         else:
             pieces.append(stack_of((header,), Slice(whole, 20 + start, length)))
     return pieces
-
-
-def _whole(packet: Packet) -> Packet:
-    """What the slices are slices of: the datagram itself."""
-    return packet
 
 
 def gather(visit: Visit, device: str, packet: Packet, resume: Resume) -> Packet | None:

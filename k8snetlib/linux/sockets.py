@@ -53,7 +53,8 @@ PMTU_EXPIRES = 600.0
 
 class Listener(NamedTuple):
     """A listening socket. ``ip`` is the bound address (0.0.0.0: any); ``process`` is the container
-    or daemon that holds it; ``tunnel`` is the VXLAN device that it belongs to, if any; ``reply`` is what it answers (None: a line that names itself)."""
+    or daemon that holds it; ``tunnel`` is the VXLAN device that it belongs to, if any; ``reply`` is
+    what it answers (None: a line that names itself)."""
 
     proto: str
     ip: str
@@ -155,8 +156,8 @@ def _udp_in(visit: Visit, device: Device, packet: Packet) -> None:
     listener = find_listener(ns, "udp", ip.dst, udp.dport)
     if listener is not None and listener.tunnel is not None:
         why = "UDP port {} is {}: it belongs to the device {}"
-        args = (udp.dport, listener.process, listener.tunnel)
-        visit.step("socket", "pass", device.name, packet, why, args, listener)
+        ends = (udp.dport, listener.process, listener.tunnel)
+        visit.step("socket", "pass", device.name, packet, why, ends, listener)
         vxlan.receive(visit, listener, packet)
         return
     if listener is not None:

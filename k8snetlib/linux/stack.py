@@ -94,7 +94,7 @@ class Visit:
         self.steps.append(_new(Step, fields))
 
     def new_buffer(self) -> None:
-        """The packet goes to a process, and what comes back is a new one: no mark, no connection."""
+        """The packet goes to a process; what comes back is a new one: no mark, no connection."""
         self.mark, self.seen, self.longest, self.pieces = 0, None, 0, {}
 
     def hook(
@@ -187,9 +187,8 @@ class Visit:
             self.step("transmit", "pass", name, frame, "the loopback device turns it round")
             self.again(Visit.frame_in, name, frame)
         elif device.kind == "vxlan":
-            self.step(
-                "transmit", "pass", name, frame, "leaves by {}, a VXLAN tunnel", (name,), device
-            )
+            why = "leaves by {}, which is a VXLAN tunnel"
+            self.step("transmit", "pass", name, frame, why, (name,), device)
             vxlan.send(self, device, frame)
         else:
             self._to_process(device, frame)

@@ -1,10 +1,10 @@
 """What lives here: the VXLAN device, a tunnel endpoint (VTEP) inside the kernel (RFC 7348).
 
 What leaves by it is a whole Ethernet frame. The device looks up the frame's destination MAC in its
-forwarding database, which says behind which *node* that MAC is, and sends the frame there in UDP. The
-source port is a hash of the inner flow, so that routers on the way can spread flows; the checksum is
-left out; the don't-fragment bit is not set. On the other side the kernel's own UDP socket takes the
-wrapping off, and the frame arrives on the VXLAN device as if from a wire.
+forwarding database, which says behind which *node* that MAC is, and sends the frame there in UDP.
+The source port is a hash of the inner flow, so that routers on the way can spread flows; the
+checksum is left out; the don't-fragment bit is not set. On the other side the kernel's own UDP
+socket takes the wrapping off, and the frame arrives on the VXLAN device as if from a wire.
 
 The tunnel is a new start for connection tracking, but the packet's mark stays with it.
 

@@ -5,9 +5,9 @@
     in ──> PREROUTING ──> route ──> FORWARD ──> POSTROUTING ──> out
                             └────> INPUT ──> process ──> OUTPUT ──┘
 
-In each hook the boxes follow their priority (``HOOKS``). conntrack looks before nat; the nat table's
-rules see only the first packet of a connection, all others are translated by what was decided then;
-a new connection is confirmed at the very end of its way through this kernel.
+In each hook the boxes follow their priority (``HOOKS``). conntrack looks before nat; the nat
+table's rules see only the first packet of a connection, all others are translated by what was
+decided then; a new connection is confirmed at the very end of its way through this kernel.
 
 Each box that does something records one Step with the rules it matched.
 
@@ -116,10 +116,11 @@ def _track(visit: Visit, hook: str, packet: Packet, device: str) -> None:
     ns, network = visit.ns, visit.network
     seen = ns.conntrack.track(packet, network.now)
     visit.seen = seen
+    args: tuple[str, ...] = ()
     if seen is INVALID:
-        why, args = "conntrack cannot make sense of this packet here: INVALID", ()
+        why = "conntrack cannot make sense of this packet here: INVALID"
     elif seen.word == "NEW" and not cast(Connection, seen.conn).confirmed:
-        why, args = "conntrack sees a new connection: NEW", ()
+        why = "conntrack sees a new connection: NEW"
     else:
         side = "an answer in" if seen.reply else "part of"
         why, args = "conntrack: {} the connection {}: {}", (side, _short(seen), seen.word)
@@ -173,10 +174,8 @@ def _nat(
         args = ("nat", hook, what, _end(after, source))
         if not matched:
             why = "no rule is asked: the connection's translation makes the {2} {3}"
-        before = packet
-        visit.step(
-            f"nat {hook}", "pass", in_dev or out_dev, after, why, args, conn, before, matched
-        )
+        device = in_dev or out_dev
+        visit.step(f"nat {hook}", "pass", device, after, why, args, conn, packet, matched)
     elif matched:
         why = "nat {} changes nothing"
         visit.step(f"nat {hook}", "pass", in_dev or out_dev, packet, why, (hook,), conn,

@@ -59,7 +59,7 @@ def restore(ruleset: Ruleset, text: str, *, noflush: bool = False) -> None:
             if not noflush:
                 chains = {name: [] for name in BASE_CHAINS[table]}
         elif line.startswith(":"):
-            name, policy = (line[1:].split() + ["-"])[:2]
+            name, policy = [*line[1:].split(), "-"][:2]
             chains[name] = []
             policies[name] = policy if name in BASE_CHAINS[table] else None
         elif line.strip() == "COMMIT":
@@ -76,8 +76,8 @@ def _one(chains: dict[str, list[Rule]], line: str, n: int) -> None:
     verb, _, rest = text.partition(" ")
     name, _, rule = rest.partition(" ")
     if verb not in ("-A", "-I", "-X"):
-        raise RuleError(f"Line {n}, column {shift + 1}: '{verb}' is not known here.",
-                        "Expected -A CHAIN, -I CHAIN, -X CHAIN, :CHAIN, *table or COMMIT.")  # fmt: skip
+        what = f"Line {n}, column {shift + 1}: '{verb}' is not known here."
+        raise RuleError(what, "Expected -A CHAIN, -I CHAIN, -X CHAIN, :CHAIN, *table or COMMIT.")
     if name not in chains:
         raise RuleError(f"Line {n}, column {shift + 4}: {unknown_name('chain', name, chains)}")
     if verb == "-X":

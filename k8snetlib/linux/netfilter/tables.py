@@ -2,8 +2,8 @@
 
 A base chain hangs in a hook and has a policy; a user chain is entered by a jump and left by RETURN
 or by its end. The run ends with ACCEPT or DROP, and carries what decided it. Every rule that
-matched is noted in order, as the kernel's own TRACE shows it; ``evaluated`` counts every rule that a
-kernel would have tested, matched or not.
+matched is noted in order, as the kernel's own TRACE shows it; ``evaluated`` counts every rule that
+a kernel would have tested, matched or not.
 
 A long chain is indexed by destination address and port, so the work does not grow with the number
 of Services; the count stays exact.
@@ -303,7 +303,7 @@ class Ruleset:
         return any(type(m) is Statistic and m.mode == "random" for m in rule.matches)
 
     def leads_to(self, table: str, rule: Rule, address: str) -> bool:
-        """True if a rule's target can end in a DNAT to ``address`` (pins what chance would pick)."""
+        """True if a rule's target can end in a DNAT to ``address`` (it pins what chance picks)."""
         target, seen = rule.target, set[str]()
         todo = [target]
         while todo:
