@@ -10,8 +10,8 @@ the bridge's business. Source: bridge(8), IEEE 802.1D-2004 §7.
 With ``bridge-nf-call-iptables`` set, IPv4 frames also cross the IP hooks, and the rules see the
 bridge as the device: PREROUTING on the way in (before the bridge decides), FORWARD and POSTROUTING
 on the way from port to port. If PREROUTING gave the packet another destination, the frame gets the
-MAC address of its new next hop: a neighbour on this same bridge, or else the bridge itself, so that the
-host routes it. Source: br_netfilter_hooks.c.
+MAC address of its new next hop: a neighbour on this same bridge, or else the bridge itself, so that
+the host routes it. Source: br_netfilter_hooks.c.
 
 Simplified here: no STP, no VLAN filtering, no multicast snooping.
 """

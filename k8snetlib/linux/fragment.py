@@ -1,10 +1,10 @@
 """What lives here: cutting IPv4 packets to fit an MTU, and putting the pieces together again.
 
 A router cuts a packet that is too long for the next link, unless its don't-fragment bit is set;
-then it tells the sender with ICMP "fragmentation needed" and the MTU it wanted (RFC 1191). Only the end
-host needs to put the pieces together, but a kernel that tracks connections does so on the way too:
-conntrack cannot see ports in later pieces. It remembers how long the longest piece was and cuts the
-packet again when it leaves.
+then it tells the sender with ICMP "fragmentation needed" and the MTU it wanted (RFC 1191). Only the
+end host needs to put the pieces together, but a kernel that tracks connections does so on the way
+too: conntrack cannot see ports in later pieces. It remembers how long the longest piece was and
+cuts the packet again when it leaves.
 
 Simplified here: pieces that never become whole are forgotten after 30 s without an ICMP error.
 """
