@@ -176,6 +176,9 @@ class Visit:
         if dst.startswith("127.") and device.kind != "lo":
             why = "{} arrived on {}: a loopback address from outside is a martian"
             self.step("route", "drop", device.name, packet, why, (dst, device.name))
+        elif ip.src in ns.local and device.kind != "lo":
+            why = "the source {} is my own address, and it arrived on {}: a martian"
+            self.step("route", "drop", device.name, packet, why, (ip.src, device.name))
         elif ns.is_local(dst):
             why = "{} is an address of this host (on {}): deliver locally"
             self.step("route", "pass", device.name, packet, why, (dst, ns.local.get(dst, "lo")))
