@@ -96,7 +96,6 @@ MISTAKES: dict[str, tuple[Any, type[K8sNetError], str]] = {
     "device": (lambda c: c["node1"].device("eth1"), UnknownName, "no device in node1 called"),
     "backend": (lambda c: Cluster.example("vlan"), BadManifest, "Use one of: udp, vxlan"),
     "proxy mode": (lambda c: Cluster.example("udp", "ebpf"), BadManifest, "iptables, nftables"),
-    "not yet": (lambda c: Cluster.example("vxlan"), NotModelled, "not modelled yet"),
 }
 
 

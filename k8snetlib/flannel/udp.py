@@ -7,7 +7,8 @@ in by UDP, it writes into flannel0, again one less in the TTL. Nothing checks wh
 
 Habits of the real proxy, kept here: the search is linear and the entry that hit is swapped to the
 front; a missing route is answered with ICMP net unreachable (TTL 8, quoting 28 bytes), never for an
-ICMP packet nor for a later fragment; a TTL that reaches 0 is dropped without a word. When flanneld
+ICMP packet nor for a later fragment (the answer's source is the node's own address, so the kernel,
+to which it is written, drops it as a martian); a TTL that reaches 0 is dropped without a word. When flanneld
 ends, its TUN device vanishes, with its address and its route, since nothing made it persistent.
 
 Simplified here: the control socket between flanneld's Go part and its C part; packets larger than

@@ -47,7 +47,7 @@ ROWS = {
     "localhost is the pod's": Row("web2", "127.0.0.1", {**TCP, "port": 9000}, "refused", 64),
     "nobody there, own subnet": Row("web2", "10.1.15.99", PING, "unreachable", None, "10.1.15.2 s"),
     "nobody there, far subnet": Row("web2", "10.1.20.99", PING, "unreachable", None, "10.1.20.0 s"),
-    "no lease": Row("web2", "10.1.99.1", {**TCP, "port": 80}, "unreachable", None, "net unreach"),
+    "no lease": Row("web2", "10.1.99.1", {**TCP, "port": 80}, "lost", None, "a martian"),
     "no lease, ping": Row("web2", "10.1.99.1", PING, "lost", None, "flanneld's routes"),
     "ttl 1": Row("web2", "backend", {**PING, "ttl": 1}, "ttl-exceeded", None, "10.1.15.1 said"),
     "ttl 2": Row("web2", "backend", {**PING, "ttl": 2}, "lost", None, "without a word"),
