@@ -168,7 +168,7 @@ def example(out: str, force: bool, backend: str | None, proxy_mode: str | None) 
 @click.option("--payload", type=int, metavar="BYTES", help="How many bytes to send.")
 @click.option("--df/--no-df", default=None, help="Set the don't-fragment bit, or not.")
 @click.option("--frames", is_flag=True, help="Print capture lines and nothing else.")
-@click.option("--rules", is_flag=True, help="List the firewall rules that were met as well.")
+@click.option("--rules", is_flag=True, help="Tell every firewall rule that was met, not only the one that decided.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--pcap", metavar="FILE", help="Write a pcapng file for Wireshark as well.")
 def trace(
@@ -259,7 +259,7 @@ _STYLES = (
     (r"(?m)^ *\d+ ✓ \w+", "bold green"),
     (r"(?m)^ *\d+ ✗ \w+", "bold red"),
     (r"(?m)^ *\d+ … \w+", "yellow"),
-    (r"(?m)^ *\d+   \w+", "blue"),
+    (r"(?m)^ *\d+   (?:(?:raw|mangle|nat|filter|security) )?\w+", "blue"),
     (r"(?m)^ +[+−~] .*$", "magenta"),
     (r"(?m)^ +≈ .*$", "yellow"),
     (r"\([\w.:-]+(?: [\w.-]+)?\)", "cyan"),
@@ -271,9 +271,9 @@ def _print_story(exchange: Exchange, rules: bool) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    story = str(exchange)
-    if rules:
-        story += f"\n\n{_rules_met(exchange)}"
+    from k8snetlib.story import exchange_story
+
+    story = exchange_story(exchange, rules=rules)
     console = Console(highlight=False, soft_wrap=True)
     if console.no_color or not console.is_terminal:
         click.echo(story)
@@ -285,19 +285,6 @@ def _print_story(exchange: Exchange, rules: bool) -> None:
     if word:
         text.stylize("bold green" if exchange.ok else "bold red", word.start() + 2, word.end())
     console.print(text, soft_wrap=True)
-
-
-def _rules_met(exchange: Exchange) -> str:
-    lines = [
-        f"  packet {t.n} in {hop.netns}: {rule}"
-        for t in exchange.packets
-        for hop in t.hops
-        for step in hop.steps
-        for rule in step.rules
-    ]
-    if not lines:
-        return "No firewall rule was met: this version of the model has no netfilter yet."
-    return "\n".join(["Rules that were met, in order:", *lines])
 
 
 # -- sh -------------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 ``print(exchange)`` shows: who sent what to whom and how it ended; all packets in a table; the
 request's walk step by step, with the reason of each decision and the headers where they change; the
-reply's walk in a line for each host. No colour, at most ``WIDTH`` columns.
+reply's walk in a line for each host. Of the firewall rules that matched it tells the one that
+decided; with ``rules`` all of them, in order. No colour, at most ``WIDTH`` columns.
 
 What may not live here: decisions, pictures (see ``views``). Everything is read from the ``Trace``.
 """
@@ -11,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from textwrap import wrap as _wrap
+from typing import Any
 
 from k8snetlib.packet import Arp, Ethernet, Header, IPv4, Packet, Tcp, Udp, Vxlan
-from k8snetlib.trace import NO_NAMES, Exchange, Hop, Names, Step, Trace
+from k8snetlib.trace import NO_NAMES, Exchange, Hop, Names, Step, Trace, is_hook, rule_line
 from k8snetlib.words import annotate
 
 WIDTH = 100
@@ -37,18 +39,23 @@ def _unheard(step: Step) -> str:
 # -- one exchange ---------------------------------------------------------------------------------
 
 
-def exchange_story(exchange: Exchange) -> str:
-    """The whole story of an exchange: headline, packets, the request's walk, the reply's walk."""
+def exchange_story(exchange: Exchange, *, rules: bool = False) -> str:
+    """The whole story of an exchange: headline, packets, the request's walk, the reply's walk.
+
+    With ``rules`` the reply's walk is told step by step too, with every rule that matched; and
+    those that the other packets met stand below.
+    """
     parts = [_headline(exchange), "", *_packet_table(exchange)]
     request, reply = exchange.request, exchange.reply
     if request is not None:
         parts += ["", *_title(f"The request: packet {request.n}, {_title_of(request)}"), ""]
-        parts += _walk(request, exchange.names, exchange.packets)
+        parts += _walk(request, exchange.names, exchange.packets, rules)
     if reply is not None and reply is not request:
         parts += ["", *_title(f"The answer: packet {reply.n}, {_title_of(reply)}"), ""]
-        parts += _short_walk(reply)
+        parts += _walk(reply, exchange.names, (), rules) if rules else _short_walk(reply)
     elif request is not None:
         parts += ["", "No answer came back."]
+    parts += _rules_of_others(exchange) if rules else ()
     return "\n".join(line.rstrip() for line in parts)
 
 
@@ -168,37 +175,86 @@ def _end_words(exchange: Exchange, trace: Trace) -> str:
 # -- a walk, step by step -------------------------------------------------------------------------
 
 
-def _walk(trace: Trace, names: Names, packets: Sequence[Trace]) -> Iterator[str]:
+def _walk(
+    trace: Trace, names: Names, packets: Sequence[Trace], rules: bool = False
+) -> Iterator[str]:
     """The hops as headings, the steps below them, numbered through."""
-    number, before = 0, None
+    number, before, link = 0, None, None
     digits = len(str(len(trace.steps)))
+    column = max(10, *(len(step.stage) for step in trace.steps))
     for at, hop in enumerate(trace.hops):
         yield from [""] if at else []
         yield f"{hop.netns} ({f'came in on {hop.device}' if hop.device else 'it begins here'})"
         for step in hop.steps:
             number += 1
-            yield from _step(step, f"  {number:>{digits}} ", hop, names)
-            indent = " " * (digits + 17)
-            told = [*_changes(before, step, names)]
+            start = f"  {number:>{digits}} {_MARKS[step.verdict]} {step.stage:<{column}} "
+            yield from _step(step, start, hop, names, rules)
+            indent = " " * (digits + column + 7)
+            told = [*_changes(before, step, link, names)]
             if step.verdict == "park":
                 told.append(_arp_told(step, hop, packets))
             for line in told:
                 yield from wrap(line, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
-            before = step.packet
+            before, link = step.packet, step.packet.ethernet or link
 
 
-def _step(step: Step, start: str, hop: Hop, names: Names) -> list[str]:
-    head = f"{start}{_MARKS[step.verdict]} {step.stage:<10} "
+def _step(step: Step, head: str, hop: Hop, names: Names, rules: bool) -> list[str]:
     known = {hop.netns, *(f"{hop.netns} {port}" for port in _devices(hop))}
-    text = annotate(step.reason, names, known) + _unheard(step)
+    deciding = "" if rules else _deciding(step)
+    text = annotate(_said(step), names, known) + _unheard(step)
+    shown = [rule_words(rule) for rule in step.rules] if rules else []
+    if deciding.startswith("policy"):
+        text += f" ({deciding})"
+    elif deciding:
+        many = f"rule (last of {len(step.rules)})" if len(step.rules) > 1 else "rule"
+        shown = [many + deciding.removeprefix("rule")]
     room = WIDTH - len(head)
-    rules = [
-        line
-        for rule in step.rules
-        for line in wrap(f"rule: {rule}", room, initial_indent="  ", subsequent_indent="    ")
-    ]
+    told = [line for rule in shown for line in wrap(rule, room, subsequent_indent="  ")]
     lines = wrap(text, room) or [""]
-    return [head + lines[0], *(" " * len(head) + line for line in [*lines[1:], *rules])]
+    return [head + lines[0], *(" " * len(head) + line for line in [*lines[1:], *told])]
+
+
+def _deciding(step: Step) -> str:
+    """The rule (or policy) that decided, unless the reason says it: always the last that matched."""
+    said = step.by is not None and str(step.by) in step.reason
+    return rule_words(step.rules[-1]) if step.rules and not said else ""
+
+
+def rule_words(rule: Any) -> str:
+    """``rule: -A CHAIN …``, or ``policy of CHAIN: DROP`` where no rule decided."""
+    line = rule_line(rule)
+    return f"policy of {line[1:].replace(' ', ': ')}" if line.startswith(":") else f"rule: {line}"
+
+
+def _said(step: Step) -> str:
+    """The reason; the name of its box, which stands before it, is not said twice."""
+    reason = step.reason
+    named = is_hook(step.stage) or step.stage == "conntrack"
+    if named and reason.startswith(step.stage):
+        return reason[len(step.stage) :].lstrip(": ")
+    return reason
+
+
+def _rules_of_others(exchange: Exchange) -> Iterator[str]:
+    """The rules that packets met whose walks are not told, a line each."""
+    yield ""
+    told = (exchange.request_at, exchange.reply_at)
+    others = [
+        f"  packet {trace.n}, {hop.netns}, {step.stage}: {rule_words(rule)}"
+        for trace in exchange.packets
+        for hop in trace.hops
+        for step in hop.steps
+        for rule in step.rules
+        if trace.n not in told
+    ]
+    if others:
+        yield "Rules that the other packets met, in order:"
+        for line in others:
+            yield from wrap(line, WIDTH, subsequent_indent="      ")
+    elif any(step.rules for trace in exchange.packets for step in trace.steps):
+        yield "The other packets met no rule."
+    else:
+        yield "No packet met a firewall rule."
 
 
 def _devices(hop: Hop) -> set[str]:
@@ -231,35 +287,27 @@ def _arp_told(step: Step, hop: Hop, packets: Sequence[Trace]) -> str:
 # -- what changed in the headers ------------------------------------------------------------------
 
 
-def _changes(before: Packet | None, step: Step, names: Names) -> Iterator[str]:
-    """The headers that this step put on, took off or rewrote, a line each."""
+def _changes(
+    before: Packet | None, step: Step, link: Ethernet | None, names: Names
+) -> Iterator[str]:
+    """The headers that this step put on, took off or rewrote, a line each.
+
+    ``link`` is the last link header that was there: putting the same one on again (a bridge takes
+    it off for netfilter) is no news, and neither is taking one off.
+    """
     if before is None:
         return
-    old, new = _split(before), _split(step.packet)
-    taken, put = _difference(old[1], new[1])
-    if taken:
+    old, new = before.headers, step.packet.headers
+    same = 0
+    while same < min(len(old), len(new)) and type(old[-1 - same]) is type(new[-1 - same]):
+        same += 1
+    taken, put = old[: len(old) - same], new[: len(new) - same]
+    if taken and type(taken[-1]) is not Ethernet:
         yield f"− {_outer(taken, names)}"
-    if put:
+    if put and put != (link,):
         yield f"+ {_outer(put, names)}"
-    for was, now in zip(old[1][len(taken) :], new[1][len(put) :], strict=False):
-        yield from _rewritten(was, now, step)
-    if new[0] is not None and new[0] != old[0]:
-        yield f"+ Ethernet {names.mac(new[0].src)} → {names.mac(new[0].dst)}"
-
-
-def _split(packet: Packet) -> tuple[Ethernet | None, tuple[Header, ...]]:
-    first = packet.headers[0]
-    if type(first) is Ethernet:
-        return first, packet.headers[1:]
-    return None, packet.headers
-
-
-def _difference(
-    old: tuple[Header, ...], new: tuple[Header, ...]
-) -> tuple[tuple[Header, ...], tuple[Header, ...]]:
-    """The outer headers that only the old stack has, and those that only the new one has."""
-    extra = len(old) - len(new)
-    return old[: max(extra, 0)], new[: max(-extra, 0)]
+    for was, now in zip(old[len(taken) :], new[len(put) :], strict=True):
+        yield from _rewritten(was, now, step, names)
 
 
 def _outer(headers: tuple[Header, ...], names: Names) -> str:
@@ -279,8 +327,11 @@ def _outer(headers: tuple[Header, ...], names: Names) -> str:
     return ", ".join(words)
 
 
-def _rewritten(was: Header, now: Header, step: Step) -> Iterator[str]:
-    if type(was) is IPv4 and type(now) is IPv4:
+def _rewritten(was: Header, now: Header, step: Step, names: Names) -> Iterator[str]:
+    if type(was) is Ethernet and type(now) is Ethernet:
+        if was != now:
+            yield f"+ {_outer((now,), names)}"
+    elif type(was) is IPv4 and type(now) is IPv4:
         if (was.src, was.dst) != (now.src, now.dst):
             yield f"~ IPv4 {was.src} → {was.dst} becomes {now.src} → {now.dst}"
         if was.ttl != now.ttl and "TTL" not in step.why:
@@ -318,13 +369,30 @@ def _in_short(hop: Hop) -> Iterator[str]:
         elif step.stage == "route" and step.by is not None:
             # Who made the route, and which source it prefers, does not matter for a passer-by.
             yield f"route '{str(step.by).partition(' proto ')[0]}'"
+        elif step.stage.startswith("nat ") and step.before is not None:
+            yield _nat_words(step)
         elif step.stage == "forward":
             yield _ttl_words(step)
+        elif step.stage == "vxlan":
+            wraps = step.before is not None and len(step.packet.headers) > len(step.before.headers)
+            yield f"{step.device} {'wraps' if wraps else 'unwraps'} it"
         elif step.stage == "flanneld":
             wraps = step.before is not None and len(step.packet.headers) > len(step.before.headers)
             yield f"flanneld {'wraps' if wraps else 'unwraps'} it, {_ttl_words(step)}"
         elif step.stage == "transmit":
             yield f"out by {' → '.join(out)}"
+
+
+def _nat_words(step: Step) -> str:
+    """What address translation did: ``source 10.1.15.2:40004 becomes 10.1.15.0:40004``."""
+    assert step.before is not None
+    was, now = step.before.ip, step.packet.ip
+    for end, port in (("src", "sport"), ("dst", "dport")):
+        then = getattr(was, end) + _port(step.before, port)
+        turned = getattr(now, end) + _port(step.packet, port)
+        if then != turned:
+            return f"{'source' if end == 'src' else 'destination'} {then} becomes {turned}"
+    return "the quoted packet is translated back"
 
 
 def _ttl_words(step: Step) -> str:

@@ -43,6 +43,30 @@ from k8snetlib.packet import (
 )
 from k8snetlib.topology import NO_TOPOLOGY, Topology
 
+#: The boxes of netfilter: which table speaks in which hook, and what that is for.
+HOOK_BOXES: Mapping[str, tuple[str, ...]] = {
+    "raw": ("PREROUTING", "OUTPUT"),
+    "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
+    "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
+    "filter": ("INPUT", "FORWARD", "OUTPUT"),
+    "security": ("INPUT", "FORWARD", "OUTPUT"),
+}
+
+_TABLES = {
+    "raw": "rules that speak before connection tracking",
+    "mangle": "rules that mark packets",
+    "nat": "address translation; its rules see only the first packet of a connection",
+    "filter": "rules that let packets pass, or stop them",
+    "security": "a second filter, for security modules",
+}
+_HOOKS = {
+    "PREROUTING": "for what has just arrived, before it is routed",
+    "INPUT": "for what this host itself is to receive",
+    "FORWARD": "for what goes through this host",
+    "OUTPUT": "for what this host itself sends",
+    "POSTROUTING": "for what is about to leave",
+}
+
 #: Every box a packet can meet, with what happens there.
 STAGES: Mapping[str, str] = {
     "socket": "a process hands data to its kernel, or receives it",
@@ -56,7 +80,32 @@ STAGES: Mapping[str, str] = {
     "icmp": "the kernel answers an echo request or reports an error",
     "tun": "the packet crosses between the kernel and the process that opened the TUN device",
     "flanneld": "the flanneld process looks up its own routes and wraps or unwraps the packet",
+    "vxlan": "the kernel's VXLAN device wraps a frame in UDP for another node, or unwraps it",
+    "fragment": "the kernel cuts a packet that is too long, or puts its pieces together again",
+    "conntrack": "connection tracking: which connection does this packet belong to?",
+    **{
+        f"{table} {hook}": f"{_TABLES[table]}: {_HOOKS[hook]}"
+        for table, hooks in HOOK_BOXES.items()
+        for hook in hooks
+    },
 }
+
+
+def is_hook(stage: str) -> bool:
+    """True for the boxes of netfilter, which are called ``TABLE HOOK``."""
+    return stage.partition(" ")[0] in HOOK_BOXES
+
+
+def rule_line(rule: Any) -> str:
+    """A matched rule as iptables-save prints it: ``-A CHAIN …``; ``:CHAIN POLICY`` for a policy.
+
+    ``str(rule)`` is a line of the kernel's TRACE, which has the table and the verdict as well.
+    """
+    head, bar, line = str(rule).partition(" | ")
+    if bar:
+        return line.strip()
+    chain, word, policy = head.partition(" policy ")
+    return f":{chain.rpartition(':')[2]} {policy}" if word else head
 
 #: What a box can decide.
 VERDICTS: Mapping[str, str] = {
@@ -235,7 +284,7 @@ class Step(NamedTuple):
             "device": self.device,
             "reason": self.reason,
             "by": None if self.by is None else str(self.by),
-            "rules": [str(rule) for rule in self.rules],
+            "rules": [rule_line(rule) for rule in self.rules],
         }
 
 

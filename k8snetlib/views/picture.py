@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from k8snetlib.cluster import Cluster
 from k8snetlib.errors import UnknownName
+from k8snetlib.story import rule_words
 from k8snetlib.topology import Topology
 from k8snetlib.trace import Exchange, Trace
 from k8snetlib.views import scene
@@ -43,6 +44,9 @@ FIGURE_STYLE = (
     ".k8snet-figure th,.k8snet-figure td{text-align:left;vertical-align:top;padding:4px 10px;"
     "border:0;border-bottom:1px solid var(--k-hairline);background:var(--k-ground);"
     "color:var(--k-ink);white-space:normal}"
+    ".k8snet-figure td ol{margin:2px 0 2px 20px;padding:0}"
+    ".k8snet-figure td code{font-size:12px;background:none;color:var(--k-ink);"
+    "overflow-wrap:anywhere}"
 )
 
 
@@ -92,12 +96,19 @@ class Picture:
 def _table(rows: tuple[tuple[str, ...], ...]) -> str:
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in rows[0])
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:]
+        "<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:]
     )
     return (
         "<details><summary>The same in words: every step</summary>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></details>"
     )
+
+
+def _cell(text: str) -> str:
+    """The first line as it is, the rules below it as a list."""
+    reason, *rules = text.splitlines() or [""]
+    listed = "".join(f"<li><code>{escape(rule)}</code></li>" for rule in rules)
+    return escape(reason) + (f"<ol>{listed}</ol>" if listed else "")
 
 
 def draw(what: Cluster | Topology | Exchange, packet: Which | list[Which] = None) -> Picture:
@@ -184,7 +195,7 @@ def _draw_ways(exchange: Exchange, traces: tuple[Trace, ...]) -> Picture:
     title = "; ".join(said)
     caption = f"{title}. {_outcome(exchange)}"
     table = _rows(layout, ways, exchange)
-    words = "\n".join(f"{row[0]:>3} {row[1]}: {row[3]}" for row in table[1:])
+    words = "\n".join(f"{row[0]:>3} {row[1]}: {_short_cell(row[3])}" for row in table[1:])
     desc = " then ".join(_stop_words(layout, stop) for _, at, _ in ways for stop in at)
     picture = scene.svg(layout, title, f"The way: {desc}.", "\n".join(extra))
     return Picture(picture, f"{caption}\n{words}", caption, table)
@@ -207,12 +218,19 @@ def _rows(
                 host = layout.topology.host(spot.hop.netns)
                 reason = annotate(step.reason, exchange.names)
                 by = decider(step)
+                reason = "\n".join([reason, *map(rule_words, step.rules)])
                 if by.startswith(("route:", "neighbour:", "lease:", "forwarding")):
                     reason = reason if str(step.by) in step.reason else f"{reason} [{by}]"
                 where = f"{spot.hop.netns} · {place_words(host, spot.place)}"
                 sign, word = VERDICT_WORDS.get(step.verdict, ("", step.verdict))
                 rows.append((str(stop.number), where, step.stage, reason, f"{sign} {word}"))
     return tuple(rows)
+
+
+def _short_cell(cell: str) -> str:
+    """Of the rules in a cell, only the last: it decided."""
+    reason, *rules = cell.splitlines()
+    return f"{reason} [{rules[-1]}]" if rules else reason
 
 
 def _way(points: tuple[Point, ...], kind: str) -> str:

@@ -14,7 +14,7 @@ goes to the browser once, so that scrubbing needs no kernel. The data is one JSO
                              "path": "M135 258L175 258", "at": [175, 312],
                              "verdict": "pass", "sign": "→", "word": "goes on",
                              "reason": "10.1.20.3 (backend) is in …", "by": "lease: …",
-                             "rules": [], "state": 4, "added": [0, 1], "removed": [],
+                             "rules": ["-A FORWARD …"], "state": 4, "added": [0, 1], "removed": [],
                              "was": {"2.2": "63"}, "change": "IPv4 TTL 63 becomes 62; …",
                              "see": null}]}]}
 
@@ -32,7 +32,7 @@ from importlib.resources import files
 from typing import Any
 
 from k8snetlib.packet import Packet
-from k8snetlib.trace import STAGES, Exchange, Names, Step, Trace
+from k8snetlib.trace import STAGES, Exchange, Names, Step, Trace, is_hook, rule_line
 from k8snetlib.views import scene
 from k8snetlib.views.geometry import number, path_data
 from k8snetlib.views.headers import changes, state
@@ -79,11 +79,12 @@ def player_data(exchange: Exchange, packet: Which = None) -> dict[str, Any]:
 def _packet(exchange: Exchange, trace: Trace, layout: Layout) -> dict[str, Any]:
     states: dict[Packet, int] = {}
     before: Packet | None = None
+    link: Ethernet | None = None
     steps = []
     for spot in spots(trace, layout):
         now = spot.step.packet
-        if spot.step.before is not None:
-            before = spot.step.before
+        before = _former(spot, before, link)
+        link = now.ethernet or link
         at = states.setdefault(now, len(states))
         steps.append(_step(exchange, layout, spot, before, at))
         before = now
@@ -94,6 +95,27 @@ def _packet(exchange: Exchange, trace: Trace, layout: Layout) -> dict[str, Any]:
         "states": [state(look, exchange.names) for look in states],
         "steps": steps,
     }
+
+
+def _former(spot: Spot, before: Packet | None, link: Ethernet | None) -> Packet | None:
+    """What to compare a step's packet with.
+
+    A bridge shows netfilter the IP packet without its link header, and puts that back afterwards:
+    neither is a change worth a mark.
+    """
+    step = spot.step
+    if step.before is not None:
+        return step.before
+    if before is None or link is None:
+        return before
+    host_port = spot.place
+    on_bridge = spot.step.stage == "bridge" or host_port == step.device
+    hook = is_hook(step.stage) or step.stage == "conntrack"
+    if on_bridge and hook and before.ethernet is not None:
+        return stack_of(before.headers[1:], before.payload)
+    if before.ethernet is None and step.packet.ethernet == link:
+        return stack_of((link, *before.headers), before.payload)
+    return before
 
 
 def _step(
@@ -116,7 +138,7 @@ def _step(
         "word": word,
         "reason": annotate(step.reason, names),
         "by": _by(step, names),
-        "rules": [str(rule) for rule in step.rules],
+        "rules": [rule_line(rule) for rule in step.rules],
         "state": at,
         "added": list(change.added),
         "removed": list(change.removed),

@@ -33,6 +33,7 @@ _DECIDERS = {
     "Listener": "socket",
     "ProxyRoute": "lease",
     "Device": "device",
+    "Connection": "connection",
 }
 
 _TCP_WORDS = {
@@ -99,11 +100,13 @@ def role_of(exchange: Exchange, trace: Trace) -> str:
 def decider(step: Step) -> str:
     """What decided this step, by its kind: ``route: 10.1.0.0/16 dev flannel0``; may be empty."""
     by = step.by
-    if by is None:
+    if by is None or step.rules:  # rules have a list of their own
         return ""
     kind = type(by).__name__
     if kind == "Device":
         return f"device: {by.name} ({by.kind}, mtu {by.mtu})"
+    if step.stage == "vxlan":
+        return f"forwarding database: {by}"
     return f"{_DECIDERS.get(kind, kind.lower())}: {by}"
 
 

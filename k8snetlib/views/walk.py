@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from k8snetlib.topology import Host
-from k8snetlib.trace import Hop, Step, Trace
+from k8snetlib.trace import Hop, Step, Trace, is_hook
 from k8snetlib.views.geometry import Point, point_rail, tidy, way
 from k8snetlib.views.plan import Layout
 
@@ -44,6 +44,8 @@ class Stop(NamedTuple):
 
 
 _DEVICE_STAGES = frozenset({"transmit", "receive", "tun", "vxlan"})
+#: Boxes that a bridge enters as well as the IP stack: they happen where the packet is.
+_WHERE_IT_IS = frozenset({"conntrack", "fragment", "neighbour"})
 
 
 def anchor_of(layout: Layout, hop: Hop, step: Step) -> str:
@@ -101,8 +103,12 @@ def _visit(hop: Hop, layout: Layout) -> list[Spot]:
     last: dict[str, Point] = {}
     found: list[Spot] = []
     left_by = ""
+    bridge = ""  # where the packet is, as long as it is nowhere but on a bridge
     for step in hop.steps:
         there = anchor_of(layout, hop, step)
+        if bridge and (step.stage in _WHERE_IT_IS or is_hook(step.stage)):
+            there = bridge
+        bridge = _bridge_at(layout, hop, step) or (bridge if there == bridge else "")
         if left_by and there != left_by:
             anchor, point = _resume(layout, hop, left_by, last) or (anchor, point)
         if point is None:
@@ -119,6 +125,16 @@ def _visit(hop: Hop, layout: Layout) -> list[Spot]:
         left_by = there if step.stage == "transmit" and not bridge_itself else ""
         found.append(Spot(hop, step, there, points))
     return found
+
+
+def _bridge_at(layout: Layout, hop: Hop, step: Step) -> str:
+    """The bridge that has a packet after this step: it came in on a port, or the bridge had it."""
+    host = layout.topology.host(hop.netns)
+    port = host.port(step.device) if host else None
+    if port is None or step.stage not in ("receive", "bridge"):
+        return ""
+    name = port.master or (port.name if step.stage == "bridge" else "")
+    return f"{hop.netns}:{name}" if f"{hop.netns}:{name}" in layout.rails else ""
 
 
 def _peer(layout: Layout, anchor: str) -> str:

@@ -237,6 +237,7 @@ class Ruleset:
                 if back:
                     chain, at = back.pop()
                     continue
+                chain = chains[hook]  # a goto's end is the base chain's end
                 policy = chain.policy or "ACCEPT"
                 # As the kernel's TRACE does, an untouched empty chain leaves no line.
                 if chain.rules:
@@ -265,10 +266,8 @@ class Ruleset:
                 matched.append(Matched(table, chain.name, word, rule))
                 if word != "RETURN":
                     return Result(word, tuple(matched))
-                if back:
-                    chain, at = back.pop()
-                else:
-                    at = len(chain.rules)
+                # RETURN in a base chain, or behind a goto, leaves it to the policy.
+                chain, at = back.pop() if back else (chains[hook], len(chains[hook].rules))
 
     def _next(
         self, table: str, chain: Chain, start: int, p: Probe, size: int

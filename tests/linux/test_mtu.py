@@ -1,0 +1,111 @@
+"""MTU: fragments, reassembly, what does not fit, and who is told; VXLAN and host-gw beside UDP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from k8snetlib import Cluster
+from k8snetlib.linux.fragment import split
+from k8snetlib.linux.netfilter.save import restore
+from k8snetlib.packet import PROTO_UDP, IPv4, Packet, Udp
+from k8snetlib.wire import encode
+
+BACKENDS = {"udp": (1472, 60), "vxlan": (1450, 62), "host-gw": (1500, 62)}
+RULES = "*filter\n-A FORWARD -m conntrack --ctstate INVALID -j DROP\nCOMMIT\n"
+
+
+@given(st.integers(60, 4000), st.integers(0, 6000))
+def test_the_pieces_are_the_whole_s_bytes(mtu: int, size: int) -> None:
+    """No piece is too long; put side by side they are the datagram, byte for byte."""
+    header = IPv4("10.1.15.2", "10.1.20.3", PROTO_UDP, id=7)
+    whole = Packet(header, Udp(1, 2), payload=bytes(i % 251 for i in range(size)))
+    pieces = split(whole, mtu) if whole.length > mtu else [whole]
+    data = b""
+    for n, piece in enumerate(pieces):
+        assert piece.length <= mtu
+        assert piece.ip.offset == len(data)
+        assert piece.ip.mf is (n < len(pieces) - 1)
+        data += encode(piece)[20:]
+    assert data == encode(whole)[20:]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("tracks", [False, True], ids=["no conntrack", "conntrack"])
+def test_what_fits_what_is_cut_what_is_refused(backend: str, tracks: bool) -> None:
+    """At the MTU: one packet; one byte more: two fragments, or EMSGSIZE with don't-fragment."""
+    mtu, ttl = BACKENDS[backend]
+    cluster = Cluster.example(backend)
+    if tracks:
+        for node in cluster.nodes:
+            restore(cluster[node].ruleset, RULES)
+    fits = cluster.ping("web2", "backend", payload=mtu - 28)
+    assert fits.ok, f"{fits}"
+    assert fits.request is not None
+    assert fits.request.last.packet.innermost.ip.ttl == ttl
+    refused = cluster.ping("web2", "backend", payload=mtu - 27)
+    assert (refused.outcome, refused.packets) == ("too-big", ())
+    assert f"({mtu})" in refused.reason
+    cut = cluster.ping("web2", "backend", payload=mtu - 27, df=False)
+    assert cut.ok, f"{cut}"
+    assert any(t.label.startswith("IP fragment") for t in cut.packets)
+    for ns in cluster.network.netns.values():
+        assert not ns.fragments
+
+
+def narrow(cluster: Cluster, mtu: int) -> Cluster:
+    """A link between the nodes that takes less than the pods believe."""
+    for node in cluster.nodes:
+        cluster[node].update_device("eth0", mtu=mtu)
+    return cluster
+
+
+def test_a_router_that_cannot_pass_a_packet_says_so_and_the_sender_learns() -> None:
+    cluster = narrow(Cluster.example("host-gw"), 1400)
+    first = cluster.ping("web2", "backend", payload=1400)
+    assert first.outcome == "too-big"
+    assert first.reply is not None
+    assert first.reply.label == "ICMP frag-needed mtu=1400"
+    second = cluster.ping("web2", "backend", payload=1400)
+    assert second.packets == (), "the kernel remembers the path's MTU"
+    assert "(1400)" in second.reason
+    assert cluster.ping("web2", "backend", payload=1372).ok
+    cluster.advance("11m")
+    assert cluster.ping("web2", "backend", payload=1400).packets, "forgotten after ten minutes"
+
+
+def test_vxlan_s_three_entries_decide() -> None:
+    """Route, neighbour and forwarding entry: take one away, and the walk ends there."""
+    ends: dict[str, Any] = {
+        "route": lambda ns: ns.routes.remove(next(r for r in ns.routes if "20.0/24" in str(r))),
+        "vxlan": lambda ns: ns.vxlan_fdb.clear(),
+    }
+    for stage, harm in ends.items():
+        cluster = Cluster.example("vxlan")
+        assert cluster.ping("web2", "backend").ok
+        harm(cluster["node1"])
+        exchange = cluster.ping("web2", "backend")
+        assert exchange.request is not None
+        found = [s for s in exchange.request.steps if s.verdict in ("drop", "error")]
+        if stage == "vxlan":
+            assert found[-1].stage == "vxlan"
+            assert "no forwarding entry" in found[-1].reason
+        else:
+            assert exchange.request.end == "router"
+
+
+def test_vxlan_keeps_the_inner_frame_and_the_same_flow_keeps_its_port() -> None:
+    cluster = Cluster.example("vxlan")
+    walks = [cluster.connect("web2", "backend", 8080, sport=p) for p in (40000, 40000, 40001)]
+    ports = []
+    for walk in walks:
+        assert walk.request is not None
+        outer = next(f.packet for f in walk.request.frames if f.packet.encapsulated)
+        assert not outer.ip.df
+        assert outer.transport.dport == 8472  # type: ignore[union-attr]
+        ports.append(outer.transport.sport)  # type: ignore[union-attr]
+        assert 32768 <= ports[-1] <= 60999
+    assert ports[0] == ports[1] != ports[2]
