@@ -12,6 +12,8 @@ from k8snetlib import OUTCOMES, Cluster, K8sNetError
 from k8snetlib.cluster import parse_seconds
 from k8snetlib.errors import BadAddress, BadManifest, BadPacket, NotModelled, UnknownName
 from k8snetlib.kube.api import Listen, example_spec
+from k8snetlib.linux.netfilter.save import restore
+from k8snetlib.linux.netfilter.tables import BASE_CHAINS
 from k8snetlib.trace import STAGES, VERDICTS
 
 ENVIRONMENT = json.loads((Path(__file__).parent / "kernel" / "environment.json").read_text())
@@ -135,17 +137,33 @@ def test_spans_of_time(text: str | float, seconds: float) -> None:
     assert parse_seconds(text) == pytest.approx(seconds)
 
 
+def with_a_rule_in_every_chain(cluster: Cluster) -> Cluster:
+    """One rule that only counts in every base chain of every table of node1."""
+    text = ""
+    for table, chains in BASE_CHAINS.items():
+        rules = "\n".join(f"-A {chain} -m comment --comment counts" for chain in chains)
+        text += f"*{table}\n{rules}\nCOMMIT\n"
+    restore(cluster["node1"].ruleset, text)
+    return cluster
+
+
 def test_everything_recorded_is_from_the_closed_sets() -> None:
     """Stages, verdicts and outcomes; every reason can be read; every hop has a step."""
-    cluster = Cluster.example()
+    plain, vxlan = Cluster.example(), Cluster.example("vxlan")
+    ruled = with_a_rule_in_every_chain(Cluster.example())
     seen: set[str] = set()
-    for target, options in (
-        ("backend", {"port": 8080, "proto": "tcp"}),
-        ("10.1.99.1", {"port": 80, "proto": "tcp"}),
-        ("10.1.15.99", {"proto": "icmp"}),
-        ("backend", {"proto": "icmp", "ttl": 2}),
-        ("web1", {"port": 53, "proto": "udp"}),
-    ):
+    walks: list[tuple[Cluster, str, dict[str, Any]]] = [
+        (plain, "backend", {"port": 8080, "proto": "tcp"}),
+        (plain, "10.1.99.1", {"port": 80, "proto": "tcp"}),
+        (plain, "10.1.15.99", {"proto": "icmp"}),
+        (plain, "backend", {"proto": "icmp", "ttl": 2}),
+        (plain, "web1", {"port": 53, "proto": "udp"}),
+        (plain, "backend", {"proto": "icmp", "payload": 3000, "df": False}),
+        (vxlan, "backend", {"port": 8080, "proto": "tcp"}),
+        (ruled, "backend", {"port": 8080, "proto": "tcp"}),
+        (ruled, "node1", {"port": 10250, "proto": "tcp"}),
+    ]
+    for cluster, target, options in walks:
         exchange = cluster.send("web2", target, **options)
         assert exchange.outcome in OUTCOMES
         for trace in exchange.packets:
@@ -156,7 +174,8 @@ def test_everything_recorded_is_from_the_closed_sets() -> None:
                 assert step.reason
                 assert "{" not in step.reason
                 seen.add(step.stage)
-    assert seen == set(STAGES), "a stage that no walk meets: remove it or test it"
+    missing = set(STAGES) - seen
+    assert not missing, "stages that no walk meets: remove them or test them"
 
 
 def test_request_and_reply_are_the_first_packet_and_its_answer(example: Cluster) -> None:

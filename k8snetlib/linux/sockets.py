@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from k8snetlib.errors import K8sNetError
 from k8snetlib.linux import icmp, vxlan
 from k8snetlib.linux.netns import Device, Netns
-from k8snetlib.linux.tcp import TcpSocket, tcp_in
+from k8snetlib.linux.tcp import TcpSocket, shrink, tcp_in
 from k8snetlib.packet import (
     ECHO_REPLY,
     ECHO_REQUEST,
@@ -66,11 +66,11 @@ class Listener(NamedTuple):
     def __str__(self) -> str:
         return f"{self.proto} {self.ip}:{self.port} ({self.process})"
 
-    def answer(self, peer: str, request: bytes | Slice) -> bytes:
+    def answer(self, peer: str, length: int) -> bytes:
         """What the server says: who it is, whom it sees as its peer, how many bytes it got."""
         if self.reply is not None:
             return self.reply
-        return f"I am {self.process}. I see {peer}. I got {len(request)} bytes.\n".encode()
+        return f"I am {self.process}. I see {peer}. I got {length} bytes.\n".encode()
 
 
 class UdpSocket(NamedTuple):
@@ -172,7 +172,7 @@ def _udp_in(visit: Visit, device: Device, packet: Packet) -> None:
         why = "UDP port {} belongs to {}: delivered; it sees the source {}:{}"
         seen = (udp.dport, listener.process, ip.src, udp.sport)
         visit.step("socket", "deliver", device.name, packet, why, seen, listener)
-        said = listener.answer(f"{ip.src}:{udp.sport}", packet.payload)
+        said = listener.answer(f"{ip.src}:{udp.sport}", len(packet.payload))
         reply = datagram(ns, ip.dst, udp.dport, ip.src, udp.sport, said)
         visit.network.begin(ns, send, reply, listener.process)
         return
@@ -275,6 +275,8 @@ def _error_in(visit: Visit, device: Device, packet: Packet, message: Icmp) -> No
     if quoted is not None and (message.type, message.code) == (UNREACHABLE, FRAG_NEEDED):
         expires = visit.network.now + PMTU_EXPIRES
         ns.pmtu[cast(IPv4, quoted.headers[0]).dst] = (message.mtu, expires)
+        if _shrink_tcp(visit, device, packet, quoted):
+            return
     if client is None:
         why, who = "ICMP {} from {}: no socket here sent what it quotes", _daemon_of(ns, quoted)
         if who:
@@ -295,6 +297,21 @@ def _error_outcome(visit: Visit, message: Icmp) -> str:
     if message.code == FRAG_NEEDED:
         return "too-big"
     return "refused" if message.code in (2, PORT_UNREACHABLE) else "unreachable"
+
+
+def _shrink_tcp(visit: Visit, device: Device, packet: Packet, quoted: Packet) -> bool:
+    """TCP takes "fragmentation needed" as advice: it sends smaller segments."""
+    ip, header = cast(IPv4, quoted.headers[0]), quoted.headers[1]
+    if type(header) is not Tcp:
+        return False
+    key = (ip.src, header.sport, ip.dst, header.dport)
+    if key not in visit.ns.tcp or visit.ns.tcp[key].state == "SYN-SENT":
+        return False
+    why = "the path to {} takes {} bytes at most: send again in smaller segments"
+    mtu = cast(Icmp, packet.headers[1]).mtu
+    visit.step("socket", "deliver", device.name, packet, why, (ip.dst, mtu))
+    shrink(visit.network, visit.ns, key)
+    return True
 
 
 def _daemon_of(ns: Netns, quoted: Packet | None) -> str:

@@ -48,7 +48,9 @@ if TYPE_CHECKING:
 
 
 class TcpSocket(NamedTuple):
-    """One end of a TCP connection. ``seq`` is the next number to send, ``ack`` the next one due."""
+    """One end of a TCP connection. ``seq`` is the next number to send, ``ack`` the next one due;
+    ``mss`` is the longest segment the peer takes, in bytes; ``heard`` counts the bytes of a message
+    that is still coming in; ``unheard`` is what was sent and has not been answered yet."""
 
     ip: str
     port: int
@@ -62,6 +64,9 @@ class TcpSocket(NamedTuple):
     listener: Listener | None = None
     df: bool = True
     ttl: int | None = None
+    mss: int = 536
+    heard: int = 0
+    unheard: bytes = b""
 
     @property
     def key(self) -> tuple[str, int, str, int]:
@@ -129,7 +134,7 @@ def _accept(visit: Visit, device: Device, packet: Packet, listener: Listener) ->
     seq = _initial_sequence(network, ip.dst, tcp.dport, ip.src, tcp.sport)
     socket = TcpSocket(
         ip.dst, tcp.dport, ip.src, tcp.sport, "SYN-RECEIVED", seq, _plus(tcp.seq, 1),
-        listener.process, None, listener,
+        listener.process, None, listener, mss=_mss_option(tcp),
     )  # fmt: skip
     answer = _segment(network, ns, socket, SYN | ACK)
     ns.tcp[socket.key] = socket._replace(seq=_plus(seq, 1))
@@ -173,15 +178,13 @@ def _syn_sent(visit: Visit, device: Device, packet: Packet, socket: TcpSocket) -
     why = "{} has the SYN/ACK: the connection stands; ACK, then the request"
     visit.step("socket", "deliver", device.name, packet, why, (socket.process,))
     client.heard(visit.flight)
-    open_ = socket._replace(state="ESTABLISHED", ack=_plus(tcp.seq, 1))
+    open_ = socket._replace(state="ESTABLISHED", ack=_plus(tcp.seq, 1), mss=_mss_option(tcp))
     network.begin(ns, _send, _segment(network, ns, open_, ACK), socket.process)
     if not client.payload:  # nothing to ask: that the connection stands is the answer
         ns.tcp[socket.key] = open_
         client.end("delivered", f"{socket.peer}:{socket.peer_port} accepted the connection")
         return
-    request = _segment(network, ns, open_, ACK | PSH, client.payload)
-    network.begin(ns, _send, request, socket.process)
-    ns.tcp[socket.key] = open_._replace(seq=_plus(open_.seq, len(client.payload)))
+    _say(network, ns, open_, client.payload)
 
 
 def _syn_received(visit: Visit, device: Device, packet: Packet, socket: TcpSocket) -> None:
@@ -215,21 +218,74 @@ def _established(visit: Visit, device: Device, packet: Packet, socket: TcpSocket
         closing = socket._replace(state="LAST-ACK", ack=_plus(tcp.seq, length + 1))
         network.begin(ns, _send, _segment(network, ns, closing, ACK | FIN), socket.process)
         ns.tcp[socket.key] = closing._replace(seq=_plus(closing.seq, 1))
-    elif length and socket.listener is not None:
-        why = "{} has the request ({} bytes) and replies"
-        visit.step("socket", "deliver", device.name, packet, why, (socket.process, length))
-        said = socket.listener.answer(f"{socket.peer}:{socket.peer_port}", packet.payload)
-        heard = socket._replace(ack=_plus(tcp.seq, length))
-        network.begin(ns, _send, _segment(network, ns, heard, ACK | PSH, said), socket.process)
-        ns.tcp[socket.key] = heard._replace(seq=_plus(heard.seq, len(said)))
-    elif length and socket.client is not None:
-        why = "{} has the reply ({} bytes)"
-        visit.step("socket", "deliver", device.name, packet, why, (socket.process, length))
-        ns.tcp[socket.key] = socket._replace(ack=_plus(tcp.seq, length))
-        socket.client.reply_payload = packet.payload
-        socket.client.end("delivered", f"{socket.peer}:{socket.peer_port} answered")
+    elif length and tcp.seq != socket.ack:
+        why = "a segment that does not continue what came before: ignored"
+        visit.step("socket", "ignore", device.name, packet, why)
+    elif length:
+        _data(visit, device, packet, socket)
     else:
         visit.step("socket", "deliver", device.name, packet, "an acknowledgement")
+
+
+def _data(visit: Visit, device: Device, packet: Packet, socket: TcpSocket) -> None:
+    """A part of a message; with PSH it is complete, and is answered (or is the answer)."""
+    ns, network = visit.ns, visit.network
+    tcp = cast(Tcp, packet.headers[1])
+    total = socket.heard + len(packet.payload)
+    socket = socket._replace(ack=_plus(tcp.seq, len(packet.payload)), heard=total, unheard=b"")
+    ns.tcp[socket.key] = socket
+    if not tcp.flags & PSH:
+        why = "{} has {} bytes; more will come"
+        visit.step("socket", "deliver", device.name, packet, why, (socket.process, total))
+        return
+    socket = socket._replace(heard=0)
+    ns.tcp[socket.key] = socket
+    if socket.listener is not None:
+        why = "{} has the request ({} bytes) and replies"
+        visit.step("socket", "deliver", device.name, packet, why, (socket.process, total))
+        peer = f"{socket.peer}:{socket.peer_port}"
+        _say(network, ns, socket, socket.listener.answer(peer, total))
+    elif socket.client is not None:
+        why = "{} has the reply ({} bytes)"
+        visit.step("socket", "deliver", device.name, packet, why, (socket.process, total))
+        socket.client.reply_payload = packet.payload
+        socket.client.end("delivered", f"{socket.peer}:{socket.peer_port} answered")
+
+
+def _say(network: Network, ns: Netns, socket: TcpSocket, message: bytes) -> None:
+    """Sends a message in segments that fit both the peer and the path; the last one has PSH."""
+    size = _segment_size(ns, socket)
+    start = socket._replace(unheard=message)
+    for at in range(0, len(message), size):
+        part = message[at : at + size]
+        flags = ACK | PSH if at + size >= len(message) else ACK
+        network.begin(ns, _send, _segment(network, ns, socket, flags, part), socket.process)
+        socket = socket._replace(seq=_plus(socket.seq, len(part)))
+    ns.tcp[socket.key] = start._replace(seq=socket.seq)
+
+
+def shrink(network: Network, ns: Netns, key: tuple[str, int, str, int]) -> None:
+    """The path takes less than was sent: sends the unanswered message again, in smaller pieces."""
+    socket = ns.tcp.get(key)
+    if socket is not None and socket.state == "ESTABLISHED" and socket.unheard:
+        back = (socket.seq - len(socket.unheard)) & 0xFFFFFFFF
+        _say(network, ns, socket._replace(seq=back), socket.unheard)
+
+
+def _segment_size(ns: Netns, socket: TcpSocket) -> int:
+    """Bytes of data in one segment: what the peer takes and the path fits, less the time stamps."""
+    learned = ns.pmtu.get(socket.peer)
+    now = ns.network.now if ns.network is not None else 0.0
+    path = learned[0] - 40 if learned and learned[1] > now else 65_535
+    return max(8, min(socket.mss, _mss(ns, socket), path) - 12)
+
+
+def _mss_option(tcp: Tcp) -> int:
+    """The maximum segment size that a SYN announces (RFC 9293 §3.7.1); 536 if it does not."""
+    options = tcp.options
+    if options[:2] == b"\x02\x04":
+        return int.from_bytes(options[2:4], "big")
+    return 536
 
 
 def _fin_wait(visit: Visit, device: Device, packet: Packet, socket: TcpSocket) -> None:

@@ -70,6 +70,17 @@ function headerBox(layer, index, step, overlay, withBytes) {
   return box;
 }
 
+// The rules that matched, in order; the last one decided.
+function rulesBox(rules) {
+  const list = make("ol", {});
+  for (const rule of rules) {
+    const policy = rule.startsWith(":");
+    list.append(make("li", {}, policy ? "policy of " : "", make("code", {}, policy ? rule.slice(1) : rule)));
+  }
+  const many = rules.length > 1 ? `Rules matched, in order (${rules.length}; the last decides):` : "Rule matched:";
+  return make("div", { class: "rules" }, make("p", {}, many), list);
+}
+
 function fieldText(name, value, owner, was) {
   // A MAC address is told by its owner; the number stays within reach.
   const isMac = /^([0-9a-f]{2}:){5}/.test(value) && owner;
@@ -183,7 +194,7 @@ function render({ model, el }) {
       const at = now.by.indexOf(": ");
       parts.push(make("p", { class: "by" }, `${now.by.slice(0, at)}: `, make("code", {}, now.by.slice(at + 2))));
     }
-    for (const rule of now.rules) parts.push(make("p", { class: "by" }, "rule: ", make("code", {}, rule)));
+    if (now.rules.length) parts.push(rulesBox(now.rules));
     parts.push(make("span", { class: `verdict ${now.verdict}` }, make("i", { "aria-hidden": "true" }, now.sign), now.word));
     if (now.change) parts.push(make("p", { class: "change" }, make("b", {}, "Changed: "), now.change, "."));
     says.replaceChildren(...parts);

@@ -31,7 +31,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any
 
-from k8snetlib.packet import Packet
+from k8snetlib.packet import Ethernet, Packet, stack_of
 from k8snetlib.trace import STAGES, Exchange, Names, Step, Trace, is_hook, rule_line
 from k8snetlib.views import scene
 from k8snetlib.views.geometry import number, path_data
@@ -108,10 +108,9 @@ def _former(spot: Spot, before: Packet | None, link: Ethernet | None) -> Packet 
         return step.before
     if before is None or link is None:
         return before
-    host_port = spot.place
-    on_bridge = spot.step.stage == "bridge" or host_port == step.device
     hook = is_hook(step.stage) or step.stage == "conntrack"
-    if on_bridge and hook and before.ethernet is not None:
+    on_bridge = spot.place == step.device
+    if hook and on_bridge and before.ethernet is not None:
         return stack_of(before.headers[1:], before.payload)
     if before.ethernet is None and step.packet.ethernet == link:
         return stack_of((link, *before.headers), before.payload)

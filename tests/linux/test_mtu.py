@@ -109,3 +109,37 @@ def test_vxlan_keeps_the_inner_frame_and_the_same_flow_keeps_its_port() -> None:
         ports.append(outer.transport.sport)  # type: ignore[union-attr]
         assert 32768 <= ports[-1] <= 60999
     assert ports[0] == ports[1] != ports[2]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_tcp_sends_segments_that_fit(backend: str) -> None:
+    """The MSS is the smaller of both ends' MTUs less 40; nothing is ever fragmented."""
+    mtu, _ = BACKENDS[backend]
+    cluster = Cluster.example(backend)
+    exchange = cluster.connect("web2", "backend", 8080, payload=5000)
+    assert exchange.ok, f"{exchange}"
+    sent = [t.frames[0].packet for t in exchange.packets if t.frames[0].netns == "web2"]
+    data = [p for p in sent if p.arp is None and len(p.payload)]
+    assert sum(len(p.payload) for p in data) == 5000
+    assert max(p.ip_length for p in data) == mtu
+    assert not any(t.label.startswith("IP fragment") for t in exchange.packets)
+
+
+def test_tcp_learns_the_path_s_mtu_and_sends_again() -> None:
+    """The first large segment meets a narrow link; ICMP says so; the rest is smaller."""
+    cluster = narrow(Cluster.example("host-gw"), 1400)
+    exchange = cluster.connect("web2", "backend", 8080, payload=5000)
+    assert exchange.ok, f"{exchange}"
+    assert any(t.label == "ICMP frag-needed mtu=1400" for t in exchange.packets)
+
+
+def test_a_black_hole_lets_small_pings_through_and_hangs_a_transfer() -> None:
+    """MTU: ICMP is filtered, so the sender never learns (a classic)."""
+    cluster = narrow(Cluster.example("host-gw"), 1400)
+    for node in cluster.nodes:
+        rules = "*filter\n-A OUTPUT -p icmp -m icmp --icmp-type 3/4 -j DROP\nCOMMIT\n"
+        restore(cluster[node].ruleset, rules)
+    assert cluster.ping("web2", "backend").ok
+    hangs = cluster.connect("web2", "backend", 8080, payload=5000)
+    assert hangs.outcome == "dropped"
+    assert cluster.connect("web2", "backend", 8080, payload=500).ok
