@@ -13,9 +13,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-from k8snetlib import Cluster
+from k8snetlib import Cluster, Exchange
 from k8snetlib.linux import sockets
+from k8snetlib.linux.netfilter.save import restore
 from k8snetlib.linux.network import Network
 
 ROUNDS = 2000
@@ -51,6 +53,18 @@ def one_way(cluster: Cluster, source: str, target: str) -> Callable[[], object]:
     return send
 
 
+def services(folder: Path) -> dict[str, Callable[[], Exchange]]:
+    """Connections through the recorded rules of a real cluster (kube-proxy's and flannel's)."""
+    cluster = Cluster.example()
+    for node in cluster.nodes:
+        restore(cluster[node].ruleset, (folder / f"{node}.iptables-save.txt").read_text())
+    return {
+        "pod -> pod": lambda: cluster.connect("web2", "backend", 8080),
+        "pod -> ClusterIP": lambda: cluster.connect("web2", "10.96.0.10", 80),
+        "client -> NodePort": lambda: cluster.connect("client", "192.168.66.11", 30080),
+    }
+
+
 def import_ms(code: str, rounds: int = 15) -> float:
     """Median wall time of a fresh interpreter, in milliseconds."""
     times = []
@@ -73,6 +87,13 @@ def main() -> None:
     print(f"connect web2 -> backend, 5 packets and the teardown: {median_us(connect, 500):.0f} us")
     print(f"build the example cluster: {median_us(Cluster.example, 100):.0f} us")
     print(f"clone it: {median_us(cluster.clone, 200):.0f} us")
+    for name, walk_of in services(Path(__file__).parents[1] / "tests" / "kernel").items():
+        exchange = walk_of()
+        packets = sum(1 for t in exchange.packets if not t.label.startswith("ARP"))
+        each = median_us(walk_of, 300) / packets
+        print(
+            f"connect {name}, with a node's real rules: {each:.0f} us a packet ({packets} packets)"
+        )
     bare, loaded = import_ms("pass"), import_ms("import k8snetlib")
     print(f"import k8snetlib: {loaded - bare:.0f} ms more than Python itself ({bare:.0f} ms)")
 

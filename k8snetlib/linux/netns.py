@@ -126,6 +126,7 @@ class Netns:
     __slots__ = (
         "_ip_id",
         "arp_queue",
+        "broadcasts",
         "conntrack",
         "containers",
         "devices",
@@ -163,6 +164,7 @@ class Netns:
         self.ports: dict[str, tuple[str, ...]] = {}
         self.vxlan_fdb: dict[tuple[str, str], str] = {}
         self.local: dict[str, str] = {}
+        self.broadcasts: set[tuple[str, str]] = set()
         self.sysctls: dict[str, int] = dict(DEFAULT_SYSCTLS)
         self.listeners: dict[tuple[str, str, int], Listener] = {}
         self.tcp: dict[tuple[str, int, str, int], TcpSocket] = {}
@@ -246,6 +248,7 @@ class Netns:
             del self.neighbours[key]
         if addresses:
             self.local = {ip: dev for ip, dev in self.local.items() if dev != name}
+            self.broadcasts = {(dev, ip) for dev, ip in self.broadcasts if dev != name}
 
     def add_address(self, dev: str, text: str) -> Address:
         """``ip addr add TEXT dev DEV``: the address, and the route to its subnet."""
@@ -254,6 +257,8 @@ class Netns:
         device = self.device(dev)
         self.devices[dev] = device._replace(addresses=(*device.addresses, address))
         self.local[ip] = dev
+        if address.length < 31:
+            self.broadcasts.add((dev, address.subnet.broadcast))
         self._changed()
         if device.up:
             self._add_connected_route(dev, address)
@@ -268,6 +273,8 @@ class Netns:
         left = tuple(a for a in device.addresses if a != gone)
         self.devices[dev] = device._replace(addresses=left)
         self.local.pop(gone.ip, None)
+        if not any(a.subnet == gone.subnet for a in left):
+            self.broadcasts.discard((dev, gone.subnet.broadcast))
         self._changed()
         # Without any address the device is out of the routing business altogether.
         for route in [r for r in self.routes if r.dev == dev and (not left or r.src == gone.ip)]:
@@ -305,9 +312,7 @@ class Netns:
 
     def is_broadcast(self, ip: str, dev: str) -> bool:
         """True if ``ip`` is the limited broadcast or the broadcast address of a subnet on dev."""
-        if ip == "255.255.255.255":
-            return True
-        return any(ip == a.subnet.broadcast for a in self.devices[dev].addresses if a.length < 31)
+        return ip == "255.255.255.255" or (dev, ip) in self.broadcasts
 
     def source_for(self, route: Route) -> str | None:
         """The source address for a packet that leaves by this route (ip-route(8), ``src``).
@@ -346,6 +351,7 @@ class Netns:
         other.ports = dict(self.ports)
         other.vxlan_fdb = dict(self.vxlan_fdb)
         other.local = dict(self.local)
+        other.broadcasts = set(self.broadcasts)
         other.sysctls = dict(self.sysctls)
         other.listeners = dict(self.listeners)
         other.tcp = dict(self.tcp)

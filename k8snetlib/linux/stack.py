@@ -256,7 +256,24 @@ class Visit:
             why = "the source {} is my own address, and it arrived on {}: a martian"
             self.step("route", "drop", device.name, packet, why, (ip.src, device.name))
             return True
-        return False
+        return self._wrong_way(device, packet, ip)
+
+    def _wrong_way(self, device: Device, packet: Packet, ip: IPv4) -> bool:
+        """Reverse path filtering (RFC 3704): 1 strict, 2 loose; the larger of all and the device's
+        own setting counts."""
+        sysctls = self.ns.sysctls
+        own = sysctls.get(f"net.ipv4.conf.{device.name}.rp_filter", 0)
+        mode = max(sysctls["net.ipv4.conf.all.rp_filter"], own)
+        if not mode or ip.src == "0.0.0.0":
+            return False
+        back = self.ns.routes.lookup(ip.src)
+        if back is not None and (mode == 2 or back.dev == device.name):
+            return False
+        why = "rp_filter is {}: the way back to {} is {}, not by {}: a martian"
+        way = f"by {back.dev}" if back else "unknown"
+        args = (mode, ip.src, way, device.name)
+        self.step("route", "drop", device.name, packet, why, args, back)
+        return True
 
     def _ip_local(self, device: Device, packet: Packet) -> None:
         one = gather(self, device.name, packet, lambda v, p: v._ip_local(device, p))

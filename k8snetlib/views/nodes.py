@@ -177,7 +177,10 @@ def place_node(plan: Plan, node: NodePlan, at: Point, pod_rows: int, core: float
     if node.bridges:
         for bridge in node.bridges:
             plan.join("inside", f"{host.name}:{bridge.name}", f"{host.name}:ip")
-    _side(plan, node, Point(box.right - PAD - ITEM_W, core_y))
+    # One thing alone stands below the middle, apart from the way in to the IP stack.
+    alone = len(node.side) + len(host.daemons) == 1
+    side_y = core_y + (core - ITEM_H) / 2 + 13 if alone else core_y
+    _side(plan, node, Point(box.right - PAD - ITEM_W, side_y))
     for n, card in enumerate(node.cards):
         plan.plug(host, card, Point(spine - 30 * n, bottom))
         plan.join("inside", f"{host.name}:ip", f"{host.name}:{card.name}")

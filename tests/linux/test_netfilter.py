@@ -310,9 +310,7 @@ def test_a_long_chain_gives_what_a_short_one_gives_and_counts_every_rule() -> No
         ruleset.put("filter", chain)
         p = Probe(Cluster.example()["node1"], TCP_SYN, "a", "b", 0, 0.0, lambda: 0.5)
         result = ruleset.run("filter", "FORWARD", p)
-        hit = next(
-            (n for n, r in enumerate(rules) if all(t(p) for t in r.compile())), len(rules)
-        )
+        hit = next((n for n, r in enumerate(rules) if all(t(p) for t in r.compile())), len(rules))
         word = str(rules[hit].target)[3:] if hit < len(rules) else "ACCEPT"
         assert result.verdict == ("ACCEPT" if word == "RETURN" else word)
         assert p.evaluated == min(hit + 1, len(rules))
@@ -347,7 +345,7 @@ def test_chains_are_made_changed_and_deleted_with_care() -> None:
     ruleset.delete_chain("filter", "MINE")
     with pytest.raises(K8sNetError, match="built-in"):
         ruleset.delete_chain("filter", "INPUT")
-    with pytest.raises(K8sNetError, match="no table called 'fliter'. Did you mean filter"):
+    with pytest.raises(K8sNetError, match=r"no table called 'fliter'\. Did you mean filter"):
         ruleset.table("fliter")
 
 

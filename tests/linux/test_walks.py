@@ -151,3 +151,21 @@ def test_a_connection_without_a_request_is_delivered_when_it_stands() -> None:
     labels = [t.label for t in exchange.packets if not t.label.startswith("ARP")]
     assert labels == ["TCP S", "TCP SA", "TCP A"]
     assert not cluster["web1"].tcp
+
+
+@pytest.mark.parametrize(
+    ("mode", "backend", "client"),
+    [(0, "delivered", "delivered"), (1, "lost", "delivered"), (2, "delivered", "delivered")],
+    ids=["off", "strict", "loose"],
+)
+def test_reverse_path_filter(mode: int, backend: str, client: str) -> None:
+    """Strict: a packet must come in where the way back to its sender leads out."""
+    cluster = Cluster.example()
+    node2 = cluster["node2"]
+    node2.sh("ip route add 10.1.15.0/24 via 192.168.66.11 dev eth0")  # answers would leave by eth0
+    node2.sysctls["net.ipv4.conf.all.rp_filter"] = mode
+    exchange = cluster.ping("web2", "backend")
+    assert exchange.outcome == backend, f"{exchange}"
+    assert cluster.ping("client", "node2").outcome == client
+    if mode == 1:
+        assert "rp_filter is 1: the way back to 10.1.15.2 is by eth0" in exchange.reason

@@ -69,6 +69,7 @@ def run_hook(
     """
     ruleset = visit.ns.ruleset
     tracks = ruleset.tracks
+    p: Probe | None = None
     for box in HOOKS[hook]:
         if box == "conntrack":
             if tracks and visit.seen is None:
@@ -81,9 +82,14 @@ def run_hook(
                 translated = _nat(visit, hook, packet, in_dev, out_dev, ports)
                 if translated is None:
                     return None
-                packet = translated
+                if translated is not packet:
+                    packet, p = translated, None
         elif ruleset.used(box, hook) is not None:
-            p = _probe(visit, packet, in_dev, out_dev, ports)
+            if p is None:
+                p = _probe(visit, packet, in_dev, out_dev, ports)
+            seen, p.mark, p.evaluated = visit.seen, visit.mark, 0
+            if seen is not None:
+                p.conn, p.state = seen.conn, seen.word
             result = ruleset.run(box, hook, p)
             visit.mark = p.mark
             visit.evaluated += p.evaluated

@@ -38,7 +38,7 @@ class Probe:
 
     __slots__ = (
         "chance", "conn", "evaluated", "in_dev", "ip", "l4", "mark", "now", "ns", "out_dev",
-        "packet", "physin", "physout", "pinned", "state",
+        "packet", "physin", "physout", "pinned", "size", "state",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +50,7 @@ class Probe:
         assert type(ip) is IPv4
         self.ns, self.packet, self.in_dev, self.out_dev = ns, packet, in_dev, out_dev
         self.mark, self.now, self.chance = mark, now, chance
+        self.size = packet.length
         self.ip: IPv4 = ip
         self.l4: Any = headers[1] if len(headers) > 1 else None
         self.physin = self.physout = ""

@@ -227,7 +227,7 @@ class Ruleset:
         """Runs a packet through a base chain."""
         chains = self.tables[table]
         chain = chains[hook]
-        size = p.packet.length
+        size = p.size
         matched: list[Matched] = []
         back: list[tuple[Chain, int]] = []
         at = 0
@@ -278,13 +278,13 @@ class Ruleset:
             if at < start:
                 continue
             if p.pinned is not None and self._chance(chain.rules[at]):
-                hit = self.leads_to(table, chain.rules[at], p.pinned)
-            else:
-                hit = all(test(p) for test in tests[at])
-            if hit:
-                p.evaluated += at + 1 - start
-                self._count(table, chain, at, size)
-                return at + 1, chain.rules[at]
+                if not self.leads_to(table, chain.rules[at], p.pinned):
+                    continue
+            elif not _passes(tests[at], p):
+                continue
+            p.evaluated += at + 1 - start
+            self._count(table, chain, at, size)
+            return at + 1, chain.rules[at]
         p.evaluated += len(tests) - start
         return len(tests), None
 
@@ -313,6 +313,14 @@ class Ruleset:
                 seen.add(target.chain)
                 todo += [r.target for r in self.tables[table][target.chain].rules]
         return False
+
+
+def _passes(tests: tuple[Test, ...], p: Probe) -> bool:
+    # A plain loop takes half the time of all() over a generator, and this is the hottest line.
+    for test in tests:  # noqa: SIM110
+        if not test(p):
+            return False
+    return True
 
 
 def _is_log(target: object) -> bool:

@@ -183,9 +183,7 @@ def _icmp(m: r.IcmpType, look: Look) -> str:
 
 def _multiport(m: r.Multiport, look: Look) -> str:
     shown = ",".join(
-        _port(a, "tcp", look)
-        if a == b
-        else f"{_port(a, 'tcp', look)}:{_port(b, 'tcp', look)}"
+        _port(a, "tcp", look) if a == b else f"{_port(a, 'tcp', look)}:{_port(b, 'tcp', look)}"
         for a, b in m.ports
     )
     return f"multiport {m.which} {' !' if m.negated else ''}{shown}"
