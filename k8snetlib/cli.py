@@ -168,7 +168,11 @@ def example(out: str, force: bool, backend: str | None, proxy_mode: str | None) 
 @click.option("--payload", type=int, metavar="BYTES", help="How many bytes to send.")
 @click.option("--df/--no-df", default=None, help="Set the don't-fragment bit, or not.")
 @click.option("--frames", is_flag=True, help="Print capture lines and nothing else.")
-@click.option("--rules", is_flag=True, help="Tell every firewall rule that was met, not only the one that decided.")
+@click.option(
+    "--rules",
+    is_flag=True,
+    help="Tell every firewall rule that was met, not only the one that decided.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--pcap", metavar="FILE", help="Write a pcapng file for Wireshark as well.")
 def trace(

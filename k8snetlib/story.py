@@ -215,7 +215,7 @@ def _step(step: Step, head: str, hop: Hop, names: Names, rules: bool) -> list[st
 
 
 def _deciding(step: Step) -> str:
-    """The rule (or policy) that decided, unless the reason says it: always the last that matched."""
+    """The rule (or policy) that decided, always the last that matched; "" if the reason says it."""
     said = step.by is not None and str(step.by) in step.reason
     return rule_words(step.rules[-1]) if step.rules and not said else ""
 

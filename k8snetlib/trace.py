@@ -107,6 +107,7 @@ def rule_line(rule: Any) -> str:
     chain, word, policy = head.partition(" policy ")
     return f":{chain.rpartition(':')[2]} {policy}" if word else head
 
+
 #: What a box can decide.
 VERDICTS: Mapping[str, str] = {
     "pass": "goes on to the next box",

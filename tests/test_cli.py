@@ -90,12 +90,12 @@ def test_pinned_values_are_on_the_wire(options, seen):
     assert re.search(seen, first), first
 
 
-def test_rules_says_that_there_are_none():
+def test_rules_tells_the_answer_step_by_step():
     ran = k8snet(*CROSS, "--rules")
     assert ran.exit_code == 0
-    assert ran.stdout.endswith(
-        "\n\nNo firewall rule was met: this version of the model has no netfilter yet.\n"
-    )
+    answer = ran.stdout.partition("The answer: ")[2]
+    assert "backend (it begins here)" in answer
+    assert re.search(r"(?m)^ +31 ✓ socket", answer)
 
 
 # -- JSON -----------------------------------------------------------------------------------------

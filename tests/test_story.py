@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from k8snetlib import Cluster
+from k8snetlib.linux.netfilter.save import restore
 from k8snetlib.packet import Ethernet, IPv4, Tcp, Udp, Vxlan, stack_of
-from k8snetlib.story import WIDTH, exchange_story, trace_story
-from k8snetlib.trace import Exchange, Hop, Names, Step, Trace
+from k8snetlib.story import WIDTH, exchange_story, rule_words, trace_story
+from k8snetlib.trace import Exchange, Hop, Names, Step, Trace, rule_line
 from k8snetlib.words import annotate
 
 KEPT = Path(__file__).parent / "data" / "story_cross_node.txt"
@@ -32,6 +33,27 @@ def changed(ns, command):
     return cluster
 
 
+RULES = """*nat
+-A PREROUTING -d 10.96.0.10/32 -p tcp -m tcp --dport 80 -j WEB
+-A WEB -p tcp -m tcp -j DNAT --to-destination 10.1.20.3:8080
+-A POSTROUTING -s 10.1.15.0/24 ! -o docker0 -j MASQUERADE
+COMMIT
+*filter
+:FORWARD DROP
+-A FORWARD -s 10.1.0.0/16 -j ACCEPT
+-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+COMMIT
+"""
+
+
+def ruled(text=RULES, backend="udp"):
+    cluster = Cluster.example(backend)
+    head = ":PREROUTING ACCEPT\n:INPUT ACCEPT\n:OUTPUT ACCEPT\n:POSTROUTING ACCEPT\n:WEB -\n"
+    restore(cluster["node1"].ruleset, text.replace("*nat\n", f"*nat\n{head}").replace(
+        "*filter\n", "*filter\n:INPUT ACCEPT\n:OUTPUT ACCEPT\n"))  # fmt: skip
+    return cluster
+
+
 WALKS = {
     "cross-node": cross_node,
     "same-node": lambda: Cluster.example().ping("web2", "web1"),
@@ -44,6 +66,11 @@ WALKS = {
     "outside": lambda: Cluster.example().connect("client", "ext", port=80),
     "no-route": lambda: changed("web2", "ip route del default").ping("web2", "backend"),
     "no-flannel-route": lambda: changed("node1", "ip link set flannel0 down").ping("web2", "backend"),
+    "nat": lambda: ruled().connect("web2", "10.96.0.10", port=80),
+    "policy": lambda: ruled(RULES.replace("-s 10.1.0.0/16", "-s 10.9.0.0/16")).ping("web2", "backend"),
+    "vxlan": lambda: ruled(backend="vxlan").connect("web2", "10.96.0.10", port=80),
+    "host-gw": lambda: ruled(backend="host-gw").connect("web2", "10.96.0.10", port=80),
+    "fragments": lambda: ruled().ping("web2", "backend", payload=3000, df=False),
     "not-a-router": lambda: changed("node1", "sysctl -w net.ipv4.ip_forward=0").ping("web2", "backend"),
 }  # fmt: skip
 
@@ -76,7 +103,13 @@ def test_every_walk(walk):
     # Without the owners' names, every reason stands there word for word.
     bare = re.sub(r" \([\w .:-]+\)", "", " ".join(story.split()))
     for step in exchange.request.steps if exchange.request else ():
-        assert re.sub(r" \([\w .:-]+\)", "", step.reason) in bare
+        reason = re.sub(r" \([\w .:-]+\)", "", step.reason)
+        assert reason.removeprefix(step.stage).lstrip(": ") in bare
+    full = exchange_story(exchange, rules=True)
+    assert max(map(len, full.splitlines())) <= WIDTH
+    flat = " ".join(full.split())
+    lines = [rule_line(rule) for t in exchange.packets for s in t.steps for rule in s.rules]
+    assert all(line in flat for line in lines if line.startswith("-A"))
 
 
 #: A walk, and what its story must say.
@@ -99,6 +132,15 @@ SAYS = [
     ("flanneld-drops-it", "No answer came back."),
     ("flanneld-drops-it", "dropped without a word"),
     ("no-route", "No packet left."),
+    ("nat", "nat PREROUTING the destination becomes 10.1.20.3:8080 (backend) rule (last of 2): -A WEB -p tcp"),
+    ("nat", "filter FORWARD lets it pass rule: -A FORWARD -s 10.1.0.0/16 -j ACCEPT"),
+    ("nat", "nat POSTROUTING the source becomes 10.1.15.0:"),
+    ("nat", "node1 in by eth0; flanneld unwraps it, TTL 62 becomes 61; destination 10.1.15.0:"),
+    ("nat", "source 10.1.20.3:8080 becomes 10.96.0.10:80; out by docker0"),
+    ("policy", "✗ filter FORWARD throws it away: policy of FORWARD; nobody is told"),
+    ("vxlan", "+ IPv4 192.168.66.11 → 192.168.66.12 TTL 64, UDP"),
+    ("vxlan", "VXLAN 1 18 route"),
+    ("fragments", "reassembled from"),
     ("not-a-router", "net.ipv4.ip_forward is 0: not a router; nobody is told"),
 ]  # fmt: skip
 
@@ -106,6 +148,37 @@ SAYS = [
 @pytest.mark.parametrize(("walk", "says"), SAYS, ids=[f"{w}: {s[:30]}" for w, s in SAYS])
 def test_says(walk, says):
     assert says in " ".join(str(WALKS[walk]()).split())
+
+
+def test_which_rules_are_told():
+    """Of all rules the one that decided; with ``rules`` all, and those of every packet."""
+    exchange = WALKS["nat"]()
+    short, full = exchange_story(exchange), exchange_story(exchange, rules=True)
+    jump = "-A PREROUTING -d 10.96.0.10/32 -p tcp -m tcp --dport 80 -j WEB"
+    assert jump not in " ".join(short.split())
+    assert " ".join(full.split()).count(jump) == 1, "nat rules are asked once in a connection"
+    later = full.partition("Rules that the other packets met, in order:")[2]
+    assert "packet 8, node1, filter FORWARD: rule: -A FORWARD -s 10.1.0.0/16 -j ACCEPT" in later
+    assert ", nat " not in later
+    assert exchange_story(cross_node(), rules=True).endswith("No packet met a firewall rule.")
+
+
+def test_a_link_header_put_aside_and_back_is_no_news():
+    """A bridge shows netfilter the bare IP packet; the story tells the header once."""
+    told = str(WALKS["nat"]()).count("+ Ethernet web2:eth0 → node1:docker0")
+    assert told == 1
+
+
+RULE_LINES = [
+    ("nat:WEB rule ACCEPT | -A WEB -j DNAT", "-A WEB -j DNAT", "rule: -A WEB -j DNAT"),
+    ("filter:FORWARD policy DROP", ":FORWARD DROP", "policy of FORWARD: DROP"),
+    ("-A WEB -j ACCEPT", "-A WEB -j ACCEPT", "rule: -A WEB -j ACCEPT"),
+]
+
+
+@pytest.mark.parametrize(("trace", "line", "words"), RULE_LINES, ids=["rule", "policy", "bare"])
+def test_rule_line(trace, line, words):
+    assert (rule_line(trace), rule_words(trace)) == (line, words)
 
 
 def test_a_trace_alone():

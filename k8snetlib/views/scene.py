@@ -129,14 +129,14 @@ def _hub(item: Item) -> str:
 def _device(item: Item) -> str:
     box = item.box
     tag = {"tun": "TUN", "vxlan": "VXLAN"}.get(item.kind, item.kind)
-    sub = item.sub
+    sub, x = item.sub, box.x + 28
     wide = text_width(item.label, NAME, True) + text_width(tag, SMALL)
     if 28 + wide + 6 > box.w:
-        sub, tag = f"{tag} {short(sub)}", ""
+        sub, tag, x = f"{tag} {short(sub)}", "", box.x + 21
     return (
         _rect(box, "overlay", 6)
-        + _named(box.x + 28, box.y + 18, item.label, tag)
-        + _text(box.x + 28, box.y + 34, sub, "sub")
+        + _named(x, box.y + 18, item.label, tag)
+        + _text(x, box.y + 34, sub, "sub")
     )
 
 

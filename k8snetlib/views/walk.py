@@ -77,8 +77,8 @@ def _stack(layout: Layout, netns: str) -> str:
 
 
 def _process(layout: Layout, host: Host | None, step: Step) -> str:
-    if host is None:
-        return ""
+    if host is None or (step.verdict == "error" and step.by is None):
+        return ""  # nobody listens: the kernel itself answers
     process = getattr(step.by, "process", None) or (step.args[0] if step.args else "")
     if process in host.daemons:
         return f"{host.name}:{process}"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 
-from k8snetlib import Cluster
+from k8snetlib import Cluster, Exchange
 from k8snetlib.course.prediction import Card, card, cards, predict
-from k8snetlib.errors import UnknownName
+from k8snetlib.errors import K8sNetError, UnknownName
 from k8snetlib.linux.netns import Netns
+from k8snetlib.linux.sockets import Listener, listen
 
 
 def _masked() -> Cluster:
@@ -69,9 +71,93 @@ def _stopped() -> str:
     return request.end
 
 
+def _peer() -> str:
+    exchange = Cluster.example().connect("web2", "web1", 9000)
+    assert exchange.request is not None
+    return f"{exchange.outcome} by {exchange.request.end}"
+
+
+def _clash() -> str:
+    with pytest.raises(K8sNetError) as refused:
+        listen(Cluster.example()["web1"], Listener("tcp", "0.0.0.0", 80, "web1-sidecar"))
+    return str(refused.value)
+
+
+MASQUERADE = "POSTROUTING -s 10.1.15.0/24 ! -o docker0 -j MASQUERADE"
+DNAT = "PREROUTING -d 10.96.0.99 -p tcp --dport 80 -j DNAT --to-destination 10.1.20.3:8080"
+
+
+def _ruled(*commands: str, backend: str = "host-gw") -> Cluster:
+    cluster = Cluster.example(backend)
+    for command in commands:
+        cluster["node1"].sh(f"iptables {command}")
+    return cluster
+
+
+def _translated() -> Exchange:
+    return _ruled(f"-t nat -A {DNAT}", f"-t nat -A {MASQUERADE}", "-A FORWARD -j ACCEPT").connect(
+        "web2", "10.96.0.99", 80
+    )
+
+
+def _boxes(label: str) -> str:
+    """The boxes of node1 that the first packet so labelled met, those without rules in brackets."""
+    trace = next(trace for trace in _translated().packets if trace.label == label)
+    steps = (s for hop in trace.hops if hop.netns == "node1" for s in hop.steps)
+    return " ".join(s.stage if s.rules or " " not in s.stage else f"({s.stage})" for s in steps)
+
+
+def _dnat() -> str:
+    boxes = _boxes("TCP S")
+    return f"before the route: {boxes.index('nat PREROUTING') < boxes.index('route')}"
+
+
+def _second() -> str:
+    boxes = _boxes("TCP A")
+    return f"filter {'filter FORWARD' in boxes}, nat {'nat PREROUTING' in _plain(boxes)}"
+
+
+def _plain(boxes: str) -> str:
+    return re.sub(r"\([^)]*\)", "", boxes)
+
+
+def _reply() -> str:
+    reply = _translated().reply
+    assert reply is not None
+    nat = [s for s in reply.steps if s.stage.startswith("nat") and s.before is not None]
+    assert not any(s.rules for s in nat)
+    return nat[0].reason
+
+
+def _forward() -> str:
+    cluster = _ruled("-P FORWARD DROP")
+    return ", ".join(cluster.ping("web2", to).outcome for to in ("node1", "web1", "backend"))
+
+
+def _input() -> str:
+    cluster = _ruled(f"-t nat -A {DNAT}", "-A INPUT -s 10.1.15.2 -j DROP")
+    service = cluster.connect("web2", "10.96.0.99", 80)
+    return f"{service.outcome}; node1 itself: {cluster.ping('web2', 'node1').outcome}"
+
+
+def _masqueraded() -> str:
+    request = (
+        _ruled(f"-t nat -A {MASQUERADE}", backend="udp").connect("web2", "backend", 8080).request
+    )
+    assert request is not None
+    return request.last.packet.ip.src
+
+
 #: card -> (what the model does, what of it the right choice must say, what proves it)
 PROOFS: dict[str, tuple[Callable[[], str], str, str]] = {
     "00-how-many": (_visited, "web2, node1 and web1", "web2, node1, web1"),
+    "02-localhost": (
+        lambda: Cluster.example().connect("web1", "127.0.0.1", 9000).outcome,
+        "sidecar answers",
+        "delivered",
+    ),
+    "02-peer": (_peer, "refused, by web1", "refused by web1"),
+    "02-clash": (_clash, "address already in use", "address already in use by web1"),
     "03-ttl": (_ttl, "64", "64"),
     "03-who": (_who, "docker0", "docker0"),
     "03-mask": (_mask, "asks by ARP for 10.1.20.3", "ARP who-has 10.1.20.3 tell 10.1.15.2"),
@@ -79,6 +165,12 @@ PROOFS: dict[str, tuple[Callable[[], str], str, str]] = {
     "04-into-flannel0": (_route, "10.1.0.0/16 dev flannel0", "10.1.0.0/16 dev flannel0"),
     "04-source": (_first("backend:eth0"), "10.1.15.2", " 10.1.15.2:"),
     "04-stopped": (_stopped, "lost at the router", "router"),
+    "04-masquerade": (_masqueraded, "10.1.15.0", "10.1.15.0"),
+    "07-dnat": (_dnat, "Before node1 looks up the route", "before the route: True"),
+    "07-second": (_second, "Only filter rules", "filter True, nat False"),
+    "07-reply": (_reply, "turns the addresses back", "the connection's translation makes"),
+    "07-forward": (_forward, "Only node1 itself", "delivered, dropped, dropped"),
+    "07-input": (_input, "Yes", "delivered; node1 itself: dropped"),
 }
 
 

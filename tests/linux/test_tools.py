@@ -9,7 +9,7 @@ import pytest
 
 from k8snetlib import Cluster
 from k8snetlib.errors import BadCommand
-from k8snetlib.linux.tools import TOOLS
+from k8snetlib.linux.tools import READERS, TOOLS
 
 ROUTES = """\
 default via 192.168.66.1 dev eth0
@@ -140,7 +140,7 @@ def test_neighbours_and_fdb_after_a_walk():
 
 #: A command, words of the refusal, words of the hint.
 REFUSALS = [
-    ("iptables-save", "iptables-save: command not found", "Here: bridge, hostname, ip"),
+    ("etcdctl get /", "etcdctl: command not found", "Here: bridge, conntrack, curl, hostname, ip"),
     ("ipp route", "ipp: command not found", "Did you mean ip?"),
     ("ip route | grep docker0", "no '|'", "splitlines"),
     ("ip route > file", "no '>'", "returns text"),
@@ -204,4 +204,4 @@ def test_every_tool_is_documented():
     from pathlib import Path
 
     text = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
-    assert all(f"`{name}" in text for name in TOOLS)
+    assert all(f"`{name}" in text for name in (*TOOLS, *READERS))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from k8snetlib import Cluster, Exchange
+from k8snetlib.linux.netfilter.save import restore
 from k8snetlib.topology import Host, Port, Topology
 
 
@@ -16,6 +19,31 @@ def cluster() -> Cluster:
 @pytest.fixture(scope="session")
 def exchange() -> Exchange:
     return Cluster.example().connect("web2", "10.1.20.3", port=8080)
+
+
+KERNEL = Path(__file__).parents[1] / "kernel"
+
+
+def with_rules(backend: str = "udp") -> Cluster:
+    """The example cluster with the rules that its nodes had in the recording."""
+    cluster = Cluster.example(backend)
+    for node in cluster.nodes:
+        text = (KERNEL / f"{node}.iptables-save.txt").read_text(encoding="utf-8")
+        restore(cluster[node].ruleset, text)
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def service() -> Exchange:
+    """A pod sends to a Service whose endpoint is on another node, by vxlan."""
+    return with_rules("vxlan").connect("web2", "10.96.0.10", port=80, endpoint="backend")
+
+
+@pytest.fixture(scope="session")
+def bridged() -> Exchange:
+    """A pod sends to a Service whose endpoint is on its own bridge."""
+    cluster = with_rules("host-gw")
+    return cluster.connect("backend", "10.96.0.10", port=80, endpoint="backend-b")
 
 
 def nodes_with_pods(pods: list[int]) -> Topology:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import re
 import xml.etree.ElementTree as ElementTree
+from html import escape
 from pathlib import Path
 
 import pytest
 
 from k8snetlib import Cluster
 from k8snetlib.errors import UnknownName
+from k8snetlib.trace import rule_line
 from k8snetlib.views import draw, play
 from k8snetlib.views.layout import lay_out
 from k8snetlib.views.plan import SMALL
@@ -28,6 +30,8 @@ PICTURES = {
     "both": lambda cluster, exchange: draw(exchange, "both"),
     "arp": lambda cluster, exchange: draw(exchange, 3),
     "one-node": lambda cluster, exchange: draw(nodes_with_pods([2])),
+    "vxlan": lambda cluster, exchange: draw(Cluster.example("vxlan").ping("web2", "backend")),
+    "host-gw": lambda cluster, exchange: draw(Cluster.example("host-gw").ping("web2", "backend")),
     "twelve-nodes": lambda cluster, exchange: draw(nodes_with_pods([0, 1, 2, 3, 5, 2] * 2)),
 }
 
@@ -165,3 +169,25 @@ def test_small_text_stays_readable(cluster):
 
 def test_an_empty_cluster_can_be_drawn():
     assert "An empty cluster." in draw(nodes_with_pods([])).text or draw(nodes_with_pods([])).svg
+
+
+def test_the_table_lists_all_rules_the_words_only_the_last(service):
+    picture = draw(service)
+    step = next(step for step in service.request.steps if step.stage == "nat PREROUTING")
+    lines = [rule_line(rule) for rule in step.rules]
+    assert len(lines) == 4
+    assert all(f"<li><code>rule: {escape(line)}</code></li>" in picture.html for line in lines)
+    assert f"[rule: {lines[-1]}]" in picture.text
+    assert lines[0] not in picture.text
+
+
+@pytest.mark.parametrize("backend", ["udp", "vxlan", "host-gw"])
+def test_numbers_of_a_way_keep_apart(backend):
+    """Each badge of a way can be read: none hides another."""
+    svg = draw(Cluster.example(backend).connect("web2", "backend", port=8080)).svg
+    badges = [(float(x), float(y)) for x, y in
+              re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="10"/>', svg)]  # fmt: skip
+    assert len(badges) > 5
+    for n, (x, y) in enumerate(badges):
+        for u, v in badges[n + 1 :]:
+            assert (x - u) ** 2 + (y - v) ** 2 >= 17**2, (x, y, u, v)

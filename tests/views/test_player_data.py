@@ -15,6 +15,7 @@ from k8snetlib.views import play
 from k8snetlib.views.player import Player, player_data
 from k8snetlib.wire import encode
 from k8snetlib.words import annotate
+from tests.views.conftest import with_rules
 
 EXCHANGES = {
     "other node": lambda c: c.connect("web2", "10.1.20.3", port=8080),
@@ -26,7 +27,14 @@ EXCHANGES = {
     "to the internet": lambda c: c.connect("web2", "ext", port=80),
     "from the client": lambda c: c.connect("client", "ext", port=80),
     "to itself": lambda c: c.ping("web2", "10.1.15.2"),
-}
+    "by vxlan": lambda c: Cluster.example("vxlan").connect("web2", "backend", port=8080),
+    "by host-gw": lambda c: Cluster.example("host-gw").connect("web2", "backend", port=8080),
+    "fragments": lambda c: c.ping("web2", "backend", payload=3000, df=False),
+    "a Service": lambda c: with_rules("vxlan").connect("web2", "10.96.0.10", port=80),
+    "a Service on one bridge": lambda c: with_rules().connect(
+        "backend", "10.96.0.10", port=80, endpoint="backend-b"),
+    "a Service without endpoints": lambda c: with_rules().connect("web2", "10.96.0.20", port=80),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=EXCHANGES)
@@ -80,6 +88,60 @@ def test_a_way_without_gaps(exchange, data):
     for before, after in pairwise(steps):
         x, y = after["path"][1:].split("L")[0].split()
         assert [float(x), float(y)] == before["at"], (before["place"], after["place"])
+
+
+def places(exchange, netns):
+    """The boxes of the request on one host, and where each is drawn."""
+    steps = player_data(exchange)["packets"][exchange.request_at]["steps"]
+    return [(s["stage"], s["anchor"].partition(":")[2]) for s in steps if s["netns"] == netns]
+
+
+def test_netfilter_is_where_the_packet_is(service, bridged):
+    """A routed packet meets the hooks at the IP stack, a bridged one on the bridge."""
+    assert places(bridged, "node2") == [
+        ("receive", "veth-backend"), ("conntrack", "docker0"), ("nat PREROUTING", "docker0"),
+        ("neighbour", "docker0"), ("neighbour", "docker0"), ("bridge", "docker0"),
+        ("filter FORWARD", "docker0"), ("nat POSTROUTING", "docker0"), ("transmit", "veth-backend-b"),
+    ]  # fmt: skip
+    assert places(service, "node1")[:9] == [
+        ("receive", "veth-web2"), ("conntrack", "docker0"), ("nat PREROUTING", "docker0"),
+        ("bridge", "docker0"), ("receive", "docker0"), ("route", "ip"), ("forward", "ip"),
+        ("filter FORWARD", "ip"), ("nat POSTROUTING", "ip"),
+    ]  # fmt: skip
+    assert ("nat PREROUTING", "ip") in places(service, "node2")
+
+
+@pytest.mark.parametrize(
+    ("port", "place"), [(80, "web"), (9999, "ip")], ids=["a server", "the kernel says no"]
+)
+def test_who_has_the_packet_at_the_end(port, place):
+    exchange = Cluster.example().connect("web2", "web1", port=port)
+    assert places(exchange, "web1")[-1] == ("socket", place)
+
+
+def test_rules_come_in_order_as_iptables_save_prints_them(service):
+    steps = player_data(service)["packets"][service.request_at]["steps"]
+    (nat,) = [s for s in steps if s["stage"] == "nat PREROUTING" and s["netns"] == "node1"]
+    assert [rule.split()[1].split("-")[0] for rule in nat["rules"]] == ["PREROUTING", *["KUBE"] * 3]
+    assert nat["rules"][-1].endswith("-j DNAT --to-destination 10.1.20.3:8080")
+    out = next(s for s in steps if s["stage"] == "nat POSTROUTING")
+    assert out["rules"][-1] == ":POSTROUTING ACCEPT"
+
+
+def test_nat_is_marked_in_the_headers(service):
+    packet = player_data(service)["packets"][service.request_at]
+    (step,) = [s for s in packet["steps"] if s["stage"] == "nat PREROUTING" and s["was"]]
+    assert list(step["was"].values()) == ["10.96.0.10", "80"]
+    assert step["change"] == "IPv4 to 10.96.0.10 becomes 10.1.20.3; TCP to port 80 becomes 8080"
+
+
+def test_a_bridge_puts_the_link_header_aside_in_silence(bridged):
+    steps = player_data(bridged)["packets"][bridged.request_at]["steps"]
+    told = [s["change"] for s in steps if s["netns"] == "node2" and s["change"]]
+    assert told == [
+        "IPv4 to 10.96.0.10 becomes 10.1.20.4; TCP to port 80 becomes 8080",
+        "Ethernet to 02:42:0a:01:14:01 becomes 02:42:0a:01:14:04",
+    ]
 
 
 def step_of(data, stage, netns="node1"):

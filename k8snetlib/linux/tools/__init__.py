@@ -17,7 +17,21 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from k8snetlib.errors import BadCommand, nearest
-from k8snetlib.linux.tools import bridge, hostname, ip, ss, sysctl
+from k8snetlib.linux.tools import (
+    bridge,
+    conntrack,
+    curl,
+    hostname,
+    ip,
+    iptables,
+    iptables_save,
+    nft,
+    ping,
+    ss,
+    sysctl,
+    tcpdump,
+    traceroute,
+)
 
 if TYPE_CHECKING:
     from k8snetlib.linux.netns import Netns
@@ -27,17 +41,31 @@ Tool = Callable[["Netns", list[str]], str]
 #: What can be typed: the command's name -> the function that does it.
 TOOLS: Mapping[str, Tool] = {
     "bridge": bridge.run,
+    "conntrack": conntrack.run,
+    "curl": curl.run,
     "hostname": hostname.run,
     "ip": ip.run,
+    "iptables": iptables.run,
+    "iptables-save": iptables_save.run,
+    "nft": nft.run,
+    "ping": ping.run,
     "ss": ss.run,
     "sysctl": sysctl.run,
+    "tcpdump": tcpdump.run,
+    "traceroute": traceroute.run,
+}
+#: Those that read a text besides their words.
+READERS: Mapping[str, Callable[[Netns, list[str], str], str]] = {
+    "iptables-restore": iptables_save.restore,
 }
 
 _BETWEEN = frozenset({";", "&&"})
 
 
-def run(ns: Netns, command: str) -> str:
+def run(ns: Netns, command: str, stdin: str = "") -> str:
     """Types ``command`` in a namespace and returns what the real tools would print.
+
+    ``stdin`` is the text that a command reads which reads one (``iptables-restore``).
 
     Several commands may stand in one text, separated by ``;``, ``&&`` or new lines; lines that
     begin with ``#`` are comments. Raises ``BadCommand`` for what the real tool would refuse, and
@@ -45,10 +73,13 @@ def run(ns: Netns, command: str) -> str:
     """
     printed = []
     for words in _commands(command):
-        tool = TOOLS.get(words[0])
-        if tool is None:
-            raise _unknown(words[0])
-        printed.append(tool(ns, words[1:]))
+        name, rest = words[0], words[1:]
+        if name in READERS:
+            printed.append(READERS[name](ns, rest, stdin))
+        elif name in TOOLS:
+            printed.append(TOOLS[name](ns, rest))
+        else:
+            raise _unknown(name)
     lines = "\n".join(text for text in printed if text).splitlines()
     return "\n".join(line.rstrip() for line in lines)
 
@@ -92,6 +123,7 @@ def _words(line: str) -> list[str]:
 
 
 def _unknown(name: str) -> BadCommand:
-    near = nearest(name, TOOLS)
+    here = sorted({*TOOLS, *READERS})
+    near = nearest(name, here)
     meant = f"Did you mean {near[0]}? " if near else ""
-    return BadCommand(f"{name}: command not found.", f"{meant}Here: {', '.join(sorted(TOOLS))}.")
+    return BadCommand(f"{name}: command not found.", f"{meant}Here: {', '.join(here)}.")

@@ -38,7 +38,9 @@ _FILTERS = {
     "--state": "state", "-m": "mark", "--mark": "mark", "-u": "status", "--status": "status",
 }  # fmt: skip
 _NAT = {"-n": "n", "--src-nat": "n", "-g": "g", "--dst-nat": "g", "-j": "j", "--any-nat": "j"}
-_HERE = "-L, -D, -F, -C; -p, -s, -d, -r, -q, --sport, --dport, --state, -n, -g, -j, -u, -m, -o extended"
+_HERE = (
+    "-L, -D, -F, -C; -p, -s, -d, -r, -q, --sport, --dport, --state, -n, -g, -j, -u, -m, -o extended"
+)
 
 
 def run(ns: Netns, words: list[str]) -> str:

@@ -114,8 +114,8 @@ def _page(exchange: Exchange, reader: str) -> str:
         if trace.delivered and trace.end == reader and len(trace.last.packet.payload):
             payload = trace.last.packet.payload
             if isinstance(payload, Slice):  # reassembled: the bytes are those of the whole
-                payload = cast(bytes, payload.packet.payload)
-            return payload.decode("utf-8", "replace").rstrip("\n")
+                payload = payload.packet.payload
+            return cast(bytes, payload).decode("utf-8", "replace").rstrip("\n")
     return ""
 
 

@@ -43,7 +43,6 @@ _FLAGS = {"n": "numeric", "v": "verbose", "x": "exact"}
 _LONG_FLAGS = {"--numeric": "numeric", "--verbose": "verbose", "--exact": "exact",
                "--line-numbers": "numbers"}  # fmt: skip
 _TOLERATED = {"--wait", "-w", "-4", "--ipv4"}
-_GLUED = re.compile(r"-([psdijogm])(\S+)")
 _PORT_OPTIONS = {"--sport", "--dport", "--source-port", "--destination-port"}
 
 
@@ -58,7 +57,7 @@ class Line(NamedTuple):
 
 
 def run(ns: Netns, words: list[str]) -> str:
-    """``iptables [-t TABLE] { -L | -S | -A | -I | -D | -R | -C | -N | -X | -F | -P | -Z | -E } …``"""
+    """``iptables [-t TABLE] { -L | -S | -A | -I | -D | -R | -C | -N | -X | -F | -P | -Z | -E }``"""
     line = _line(words)
     if line.table not in BASE_CHAINS:
         raise BadCommand(
@@ -94,13 +93,14 @@ def _line(words: Sequence[str]) -> Line:
         elif re.fullmatch(r"-[nvxw4]*[nvxw4tLSFZX]\S*", word) and len(word) > 2:
             # Letters in one word, as in -nvL or -tnat: the first now, the others next.
             todo[:0] = ["-t", word[2:]] if word[1] == "t" else [word[:2], "-" + word[2:]]
-        elif _GLUED.fullmatch(word) and not word.startswith("--"):
-            rule += [word[:2], word[2:]]
         elif word not in _TOLERATED:
             rule.append(word)
+    if not command and rule and rule[0].startswith("-"):
+        raise BadCommand(f'{_SAYS}unknown option "{rule[0]}"', "First a command, such as -L or -A.")
     if not command:
         raise BadCommand(
-            f"{_SAYS}no command specified", f"Commands here: {', '.join('-' + c for c in _COMMANDS)}."
+            f"{_SAYS}no command specified",
+            f"Commands here: {', '.join('-' + c for c in _COMMANDS)}.",
         )
     return Line(command, args, table, look, tuple(rule))
 
@@ -129,16 +129,16 @@ def _arguments(letter: str, todo: list[str]) -> tuple[str, ...]:
 
 
 def _chain(ruleset: Ruleset, line: Line) -> Chain:
-    """The chain that a command names; a built-in one of an unused table comes to life."""
-    name = line.args[0]
-    if name in BASE_CHAINS[line.table]:
-        ruleset.table(line.table)
-    found = ruleset.tables.get(line.table, {}).get(name)
+    """The chain that a command names; a table that is not used yet has its built-in ones."""
+    name, chains = line.args[0], chains_of(ruleset, line.table)
+    found = next((chain for chain in chains if chain.name == name), None)
     if found is None:
-        names = [chain.name for chain in chains_of(ruleset, line.table)]
+        names = [chain.name for chain in chains]
         near = nearest(name, names)
         elsewhere = [table for table, chains in ruleset.tables.items() if name in chains]
-        hint = f"Table {line.table} has {', '.join(near or names[:8])}."
+        hint = f"Table {line.table} has {', '.join(names[:8])}."
+        if near:
+            hint = f"Did you mean {' or '.join(near)}?"
         if elsewhere:
             hint = f"{name} is in table {elsewhere[0]}: iptables -t {elsewhere[0]} …"
         raise BadCommand(NO_CHAIN, hint)
@@ -157,7 +157,9 @@ def _read(ruleset: Ruleset, line: Line, chain: str) -> r.Rule:
         near = nearest(target.chain, [*names, *TARGETS])
         raise BadCommand(
             f"{_SAYS}Chain '{target.chain}' does not exist",
-            f"Did you mean {' or '.join(near)}?" if near else "Targets: " + ", ".join(TARGETS) + ".",
+            f"Did you mean {' or '.join(near)}?"
+            if near
+            else "Targets: " + ", ".join(TARGETS) + ".",
         )
     for device, letter, chains_without in (
         (rule.out_dev, "o", ("INPUT", "PREROUTING")),
@@ -210,6 +212,10 @@ _TRANSLATED = (
     (r"'(.+)' is no protocol", 'unknown protocol "{}" specified'),
     (r"'(.+)' is no address", "host/network `{}' not found"),
     (r"'(.+)' is no port", "invalid port/service `{}' specified"),
+    (
+        r"chain \S+: There is no chain or target in table \S+ called '(\S+)'.*",
+        "Chain '{}' does not exist",
+    ),
     (r"(.+) needs (--to-\S+)", '{}: option "{}" must be specified'),
 )
 
@@ -226,6 +232,7 @@ def in_real_words(message: str) -> str:
 
 def _change(ruleset: Ruleset, line: Line, chain: Chain, rules: Sequence[r.Rule]) -> None:
     policy = counts_of(ruleset, line.table, chain)[-1]
+    ruleset.table(line.table)  # from now on it is in use
     ruleset.change(line.table, chain.name, rules)
     ruleset.counters[line.table, chain.name][-1] = policy
 
@@ -305,9 +312,9 @@ def _new(ruleset: Ruleset, line: Line) -> str:
         raise BadCommand(f"{_SAYS}chain name may not clash with target name")
     if len(name) >= 29:
         raise BadCommand(f"{_SAYS}chain name `{name}' too long (must be under 29 chars)")
-    if name in ruleset.table(line.table):
+    if name in {chain.name for chain in chains_of(ruleset, line.table)}:
         raise BadCommand("iptables: Chain already exists.")
-    ruleset.new_chain(line.table, name)
+    ruleset.new_chain(line.table, name)  # and with it the table, if this is its first use
     return ""
 
 
@@ -318,7 +325,7 @@ def _delete_chain(ruleset: Ruleset, line: Line) -> str:
         doomed = [c for c in chains_of(ruleset, line.table) if c.policy is None]
     names = {chain.name for chain in doomed}
     for chain in doomed:
-        users = [c.name for c in ruleset.tables[line.table].values() for rule in c.rules
+        users = [c.name for c in chains_of(ruleset, line.table) for rule in c.rules
                  if isinstance(rule.target, r.Jump) and rule.target.chain == chain.name
                  and (c.name not in names or len(names) == 1)]  # fmt: skip
         if users or chain.rules or chain.policy is not None:
@@ -374,7 +381,7 @@ def _zero(ruleset: Ruleset, line: Line) -> str:
 
 def _rename(ruleset: Ruleset, line: Line) -> str:
     chain, new = _chain(ruleset, line), line.args[1]
-    if new in ruleset.tables[line.table] or chain.policy is not None:
+    if chain.policy is not None or new in ruleset.tables[line.table]:
         raise BadCommand("iptables: File exists.", "Give a name that no chain has.")
     counts = counts_of(ruleset, line.table, chain)
     del ruleset.tables[line.table][chain.name]
@@ -419,12 +426,14 @@ def _list_rules(ruleset: Ruleset, line: Line) -> str:
     for chain in chains if not only else ():
         packets, octets = counts_of(ruleset, line.table, chain)[-1]
         counts = f" -c {packets} {octets}" if counted and chain.policy else ""
-        out.append(f"-P {chain.name} {chain.policy}{counts}" if chain.policy else f"-N {chain.name}")
+        out.append(
+            f"-P {chain.name} {chain.policy}{counts}" if chain.policy else f"-N {chain.name}"
+        )
     for chain in chains:
         for n, rule in enumerate(chain.rules, 1):
             if only in (0, n):
-                counts = counts_of(ruleset, line.table, chain)[n - 1] if counted else ()
-                out.append(f"-A {chain.name} {_counted(rule, counts)}".rstrip())
+                count = counts_of(ruleset, line.table, chain)[n - 1] if counted else []
+                out.append(f"-A {chain.name} {_counted(rule, count)}".rstrip())
     return "\n".join(out)
 
 

@@ -1,8 +1,8 @@
 """What lives here: ``iptables -L``: rules as a table for people.
 
-Each match prints itself in words of its own (``tcp dpt:80``), which differ from those of ``-S``; this
-module holds them all. Source: the print functions of iptables 1.8.9 (nf_tables), compared with the
-real tool in ``tests/kernel/test_tools_real2.py``.
+Each match prints itself in words of its own (``tcp dpt:80``), which differ from those of ``-S``;
+this module holds them all. Source: the print functions of iptables 1.8.9 (nf_tables), compared with
+the real tool in ``tests/kernel/test_tools_real2.py``.
 
 Simplified here: without ``-n`` only ports and protocols become names, never addresses.
 """

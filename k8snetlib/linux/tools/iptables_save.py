@@ -51,14 +51,15 @@ def restore(ns: Netns, words: list[str], stdin: str) -> str:
         raise BadCommand("iptables-restore: there is nothing to read.",
                          'Give it the text: run(ns, "iptables-restore", stdin=text).')  # fmt: skip
     if not stdin.rstrip().endswith("COMMIT"):
-        raise BadCommand(f"iptables-restore {VERSION}: COMMIT expected at line "
-                         f"{len(stdin.splitlines()) + 1}", "Each table ends with COMMIT.")  # fmt: skip
+        line = len(stdin.splitlines()) + 1
+        message = f"iptables-restore {VERSION}: COMMIT expected at line {line}"
+        raise BadCommand(message, "Each table ends with COMMIT.")
     rules = ns.ruleset.clone() if chosen & {"-t", "--test"} else ns.ruleset
     try:
         save.restore(rules, stdin, noflush=bool(chosen & {"-n", "--noflush"}))
     except K8sNetError as error:
         where = re.match(r"Line (\d+)", error.message)
-        line = f"Error occurred at line: {where[1]}. " if where else ""
+        at = f"Error occurred at line: {where[1]}. " if where else ""
         message = f"iptables-restore {VERSION}: {in_real_words(error.message)}"
-        raise BadCommand(message, f"{line}{error.hint}".strip()) from None
+        raise BadCommand(message, f"{at}{error.hint}".strip()) from None
     return ""

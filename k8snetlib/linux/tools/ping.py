@@ -1,8 +1,8 @@
 """What lives here: ``ping``, with the output of iputils.
 
 A probe goes out each second, answers and errors are noted as they come, and all of it is one walk:
-``tcpdump`` can show it afterwards. Only what the clock of the model says is printed as a time; a hop
-takes no time there, so an answer that had not to wait came after ``time=0.000 ms``.
+``tcpdump`` can show it afterwards. Only what the clock of the model says is printed as a time; a
+hop takes none there, so an answer that did not have to wait came after ``time=0.000 ms``.
 
 Simplified here: IPv4 addresses only, no names; ``-c`` must be given, since nobody can press Ctrl-C.
 """
@@ -49,7 +49,7 @@ class Options(NamedTuple):
     """What was asked for: counts, bytes, seconds; ``discover`` is do, want or dont."""
 
     dst: str
-    count: int
+    probes: int
     interval: float = 1.0
     size: int = 56
     discover: str = "want"
@@ -167,9 +167,9 @@ class _Session:
         began, flights = network.now, network.record()
         key = (options.dst, self.ident)
         self.ns.pings[key] = sockets.UdpSocket(self.src, self.ident, self.client)
-        for n in range(options.count):
+        for n in range(options.probes):
             self._send(n + 1)
-            if n + 1 < options.count:
+            if n + 1 < options.probes:
                 network.advance(options.interval)
                 self._hear()
         wait = LINGER if options.wait is None else options.wait
@@ -198,7 +198,7 @@ class _Session:
 
     def _done(self) -> bool:
         self._hear()
-        return len(self.times) + self.errors >= self.options.count
+        return len(self.times) + self.errors >= self.options.probes
 
     def _hear(self) -> None:
         """Turns what was heard since the last time into lines."""

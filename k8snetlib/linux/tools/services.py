@@ -9,6 +9,7 @@ from __future__ import annotations
 
 _BOTH = ("tcp", "udp")
 _NAMES: dict[int, tuple[str, tuple[str, ...]]] = {
+    9: ("discard", _BOTH),
     22: ("ssh", ("tcp",)),
     25: ("smtp", ("tcp",)),
     53: ("domain", _BOTH),

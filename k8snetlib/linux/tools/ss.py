@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from k8snetlib.errors import BadCommand
+from k8snetlib.linux.tools.services import service_name
 
 if TYPE_CHECKING:
     from k8snetlib.linux.netns import Netns
@@ -18,8 +19,6 @@ _LONG = {"--listening": "l", "--numeric": "n", "--tcp": "t", "--udp": "u", "--pr
          "--all": "a", "--ipv4": "4", "--no-header": "H"}  # fmt: skip
 _LETTERS = "lntupa4H"
 
-#: Port names as /etc/services has them, where the course meets the ports; without -n they show.
-_SERVICES = {53: "domain", 80: "http", 443: "https"}
 _STATES = {"ESTABLISHED": "ESTAB"}
 _HEADER = ("Netid", "State", "Recv-Q", "Send-Q", "Local Address:", "Port", "Peer Address:", "Port",
            "Process")  # fmt: skip
@@ -89,7 +88,7 @@ def _sockets(ns: Netns, proto: str, options: set[str]) -> list[Row]:
 def _cells(ns: Netns, row: Row, options: set[str]) -> tuple[str, ...]:
     def port(number: int) -> str:
         text = str(number) if number else "*"
-        return text if "n" in options else _SERVICES.get(number, text)
+        return text if "n" in options else service_name(number, row.proto)
 
     who = ""
     if "p" in options and row.process:

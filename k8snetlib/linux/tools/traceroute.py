@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from k8snetlib.errors import BadCommand
-from k8snetlib.linux.exchange import EPHEMERAL, send
+from k8snetlib.linux.exchange import send
 from k8snetlib.linux.network import Network
 from k8snetlib.linux.tools.ping import no_such_name
 from k8snetlib.linux.tools.words import Words
@@ -124,8 +124,10 @@ def _numbers(options: Options, given: dict[str, str]) -> Options:
         low, high = limits[name]
         if not low <= value <= high:
             raise BadCommand(f"traceroute: {text} is out of range.", f"Allowed: {low} to {high}.")
-        if name != "at_once":
-            options = options._replace(**{name: value if name == "wait" else int(value)})
+        if name == "wait":
+            options = options._replace(wait=value)
+        elif name != "at_once":
+            options = Options(**{**options._asdict(), name: int(value)})
     if options.first > options.most:
         raise BadCommand("first hop out of range", f"At most {options.most} hops are asked for.")
     return options
@@ -134,18 +136,16 @@ def _numbers(options: Options, given: dict[str, str]) -> Options:
 def _probe(network: Network, ns: Netns, options: Options, ttl: int, number: int) -> Exchange:
     """One packet with this TTL; ``number`` counts all of them from 0."""
     proto = options.proto or "udp"
-    common = {"ttl": ttl, "df": options.df, "patience": options.wait}
-    sport = network.random.randint(*EPHEMERAL)
-    if proto == "icmp":
-        return send(network, ns, options.dst, proto="icmp", payload=LENGTH - 28, **common)  # type: ignore[arg-type]
+    port = None
     if proto == "tcp":
-        port, payload = options.port or 80, 0
-    elif options.proto:
-        port, payload = options.port or 53, LENGTH - 28
-    else:
-        port, payload = (options.port or FIRST_PORT) + number, LENGTH - 28
+        port = options.port or 80
+    elif options.proto == "udp":
+        port = options.port or 53
+    elif proto == "udp":
+        port = (options.port or FIRST_PORT) + number
     return send(
-        network, ns, options.dst, port, proto=proto, sport=sport, payload=payload, **common  # type: ignore[arg-type]
+        network, ns, options.dst, port, proto=proto, ttl=ttl, df=options.df, patience=options.wait,
+        payload=0 if proto == "tcp" else LENGTH - 28,
     )  # fmt: skip
 
 
