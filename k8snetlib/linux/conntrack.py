@@ -110,6 +110,22 @@ class Connection:
         other.packets = list(self.packets)
         return other
 
+    @property
+    def entry(self) -> Entry:
+        """This connection as it is now, as a value."""
+        return Entry(self.original, self.reply, self.seen_reply)
+
+    def __str__(self) -> str:
+        return str(self.entry)
+
+
+class Entry(NamedTuple):
+    """A connection as it was at one moment: what a step of a trace may keep."""
+
+    original: Tuple
+    reply: Tuple
+    seen_reply: bool
+
     def __str__(self) -> str:
         proto = PROTO_NAMES.get(self.original.proto, str(self.original.proto))
         unreplied = "" if self.seen_reply else " [UNREPLIED]"
