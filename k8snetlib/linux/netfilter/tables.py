@@ -149,13 +149,16 @@ class Ruleset:
 
     @property
     def tracks(self) -> bool:
-        """True if some rule needs conntrack: any rule of nat, or a match on connections."""
+        """True if some rule needs conntrack: it translates addresses, or matches on connections.
+
+        Without one the kernel tracks nothing, and then even the nat table's rules are not asked.
+        """
         if self._tracks is None:
             self._tracks = any(
-                name == "nat" or any(_needs_conntrack(rule) for rule in chain.rules)
-                for name, chains in self.tables.items()
+                _needs_conntrack(rule)
+                for chains in self.tables.values()
                 for chain in chains.values()
-                if chain.rules
+                for rule in chain.rules
             )
         return self._tracks
 
@@ -227,6 +230,7 @@ class Ruleset:
                 if back:
                     chain, at = back.pop()
                     continue
+                chain = chains[hook]  # also at the end of a chain that was entered by goto
                 policy = chain.policy or "ACCEPT"
                 # As the kernel's TRACE does, an untouched empty chain leaves no line.
                 if chain.rules:
@@ -255,10 +259,7 @@ class Ruleset:
                 matched.append(Matched(table, chain.name, word, rule))
                 if word != "RETURN":
                     return Result(word, tuple(matched))
-                if back:
-                    chain, at = back.pop()
-                else:
-                    at = len(chain.rules)
+                chain, at = back.pop() if back else (chains[hook], len(chains[hook].rules))
 
     def _next(
         self, table: str, chain: Chain, start: int, p: Probe, size: int
@@ -311,4 +312,4 @@ def _is_log(target: object) -> bool:
 
 
 def _needs_conntrack(rule: Rule) -> bool:
-    return any(type(match).__name__ == "Conntrack" for match in rule.matches)
+    return isinstance(rule.target, Nat) or any(type(match).__name__ == "Conntrack" for match in rule.matches)
