@@ -142,6 +142,8 @@ def with_a_rule_in_every_chain(cluster: Cluster) -> Cluster:
     text = ""
     for table, chains in BASE_CHAINS.items():
         rules = "\n".join(f"-A {chain} -m comment --comment counts" for chain in chains)
+        if table == "filter":  # without a rule that asks for it, the kernel does not track
+            rules += "\n-A FORWARD -m conntrack --ctstate INVALID -j DROP"
         text += f"*{table}\n{rules}\nCOMMIT\n"
     restore(cluster["node1"].ruleset, text)
     return cluster

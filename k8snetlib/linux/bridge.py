@@ -69,8 +69,9 @@ def _asks_iptables(ns: Netns, frame: Packet) -> bool:
 
 def _through_prerouting(visit: Visit, bridge: Device, port: Device, frame: Packet) -> Packet | None:
     """br_netfilter: PREROUTING happens on the port, before the bridge has decided anything."""
-    visit.through_bridge = True
-    ethernet, packet = frame.headers[0], stack_of(frame.headers[1:], frame.payload)
+    ethernet = cast(Ethernet, frame.headers[0])
+    visit.through_bridge = port, ethernet
+    packet = stack_of(frame.headers[1:], frame.payload)
     if visit.ns.ruleset.tracks:
         one = gather(visit, bridge.name, packet, lambda v, p: v.bridged_whole(port, ethernet, p))
         if one is None:
@@ -90,12 +91,14 @@ def _readdress(visit: Visit, bridge: Device, port: Device, frame: Packet) -> Pac
     route = None if visit.ns.is_local(ip.dst) else visit.ns.routes.lookup(ip.dst)
     if route is None or route.dev != bridge.name:
         upwards = ethernet._replace(dst=bridge.mac)
+        visit.through_bridge = port, upwards
         return _decide(visit, bridge, port, stack_of((upwards, *frame.headers[1:]), frame.payload))
     why = "the new destination {} is behind this same bridge: {}"
     packet = stack_of(frame.headers[1:], frame.payload)
 
     def go_on(v: Visit, _: Device, entry: Neighbour, p: Packet) -> None:
         to = ethernet._replace(dst=cast(str, entry.mac))
+        v.through_bridge = port, to
         out = stack_of((to, *p.headers), p.payload)
         v.step("neighbour", "pass", bridge.name, out, why, (ip.dst, entry.mac), entry, frame)
         _decide(v, bridge, port, out)

@@ -17,17 +17,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from k8snetlib.linux import conntrack_tcp as tcp
 from k8snetlib.packet import (
-    ACK,
     ECHO_REPLY,
     ECHO_REQUEST,
-    FIN,
     PROTO_ICMP,
     PROTO_NAMES,
     PROTO_TCP,
     PROTO_UDP,
     RST,
-    SYN,
     Icmp,
     IPv4,
     Packet,
@@ -69,7 +67,7 @@ _ICMP_ANSWER = {ECHO_REQUEST: ECHO_REPLY, ECHO_REPLY: ECHO_REQUEST, 13: 14, 14: 
 #: Seconds until an idle entry is forgotten (nf_conntrack_* sysctls).
 TIMEOUTS = {
     "SYN_SENT": 120.0, "SYN_RECV": 60.0, "ESTABLISHED": 432000.0, "FIN_WAIT": 120.0,
-    "CLOSE_WAIT": 60.0, "LAST_ACK": 30.0, "TIME_WAIT": 120.0, "CLOSE": 10.0,
+    "CLOSE_WAIT": 60.0, "LAST_ACK": 30.0, "TIME_WAIT": 120.0, "CLOSE": 10.0, "SYN_SENT2": 120.0,
     "udp": 30.0, "udp_stream": 120.0, "icmp": 30.0, "generic": 600.0,
 }  # fmt: skip
 
@@ -78,14 +76,16 @@ class Connection:
     """One entry of the table. ``expires`` is on the model's clock, in seconds."""
 
     __slots__ = (
-        "assured", "confirmed", "dnat", "dnat_done", "expires", "mark", "original", "packets",
-        "reply", "seen_reply", "snat", "snat_done", "started", "state",
+        "assured", "closing", "confirmed", "dnat", "dnat_done", "expires", "last", "mark",
+        "original", "packets", "reply", "seen_reply", "snat", "snat_done", "started", "state",
     )  # fmt: skip
 
     def __init__(self, original: Tuple, now: float) -> None:
         self.original = original
         self.reply = original.inverted
         self.state = ""
+        self.last = (False, "")
+        self.closing = False
         self.seen_reply = self.assured = self.confirmed = False
         self.snat = self.dnat = self.snat_done = self.dnat_done = False
         self.mark = 0
@@ -94,13 +94,13 @@ class Connection:
         self.expires = now
 
     def status_words(self) -> frozenset[str]:
-        """The words of ``--ctstatus`` that hold."""
+        """The words of ``--ctstatus`` that hold (NONE is the empty mask: it never does)."""
         pairs = (
             ("SEEN_REPLY", self.seen_reply),
             ("ASSURED", self.assured),
             ("CONFIRMED", self.confirmed),
         )
-        return frozenset(word for word, holds in pairs if holds) or frozenset({"NONE"})
+        return frozenset(word for word, holds in pairs if holds)
 
     def copy(self) -> Connection:
         """An independent copy, for a what-if."""
@@ -186,7 +186,7 @@ class Table:
         if conn.expires <= now:
             self.remove(conn)
             return None
-        return conn, key != conn.original
+        return conn, key == conn.reply  # where both are the same, the kernel finds the reply first
 
     # -- a packet comes in ----------------------------------------------------------------------
 
@@ -202,26 +202,45 @@ class Table:
         if found is None:
             return self._begin(key, l4, now)
         conn, reply = found
-        if type(l4) is Tcp and not self._tcp_goes_on(conn, l4, reply, now):
-            return self._begin(key, l4, now)
-        if reply and not conn.seen_reply and type(l4) is Tcp and l4.flags & RST:
-            # Nothing but a reset ever came back: there never was a connection.
-            self.remove(conn)
-            return Seen(conn, "ESTABLISHED", True)
+        word = "ESTABLISHED" if reply or conn.seen_reply else "NEW"
+        if type(l4) is Tcp:
+            state = tcp.following(conn.state, l4.flags, reply=reply)
+            if state == tcp.INVALID:
+                return INVALID
+            if state == "SYN_SENT" and conn.state in ("TIME_WAIT", "CLOSE"):
+                if conn.closing or conn.last == (reply, "rst"):
+                    self.remove(conn)  # a SYN opens it anew
+                    return self._begin(key, l4, now)
+                state = tcp.IGNORE
+            conn.last = (reply, tcp.kind_of(l4.flags))
+            if l4.flags & RST and not conn.seen_reply:
+                # Nothing but a reset ever came: there never was a connection.
+                self.remove(conn)
+                conn.seen_reply = reply
+                return Seen(conn, word, reply)
+            if state != tcp.IGNORE:
+                both = conn.seen_reply and conn.state in ("SYN_RECV", "ESTABLISHED")
+                conn.assured = conn.assured or (both and state == "ESTABLISHED")
+                conn.closing = conn.closing or (state == "FIN_WAIT" != conn.state)
+                conn.state = state
+                self._refresh(conn, l4, reply, now)
+        else:
+            self._refresh(conn, l4, reply, now)
         if reply:
             conn.seen_reply = True
-        self._refresh(conn, l4, reply, now)
         conn.packets[reply] += 1
-        return Seen(conn, "ESTABLISHED" if conn.seen_reply else "NEW", reply)
+        return Seen(conn, word, reply)
 
     def _begin(self, key: Tuple, l4: object, now: float) -> Seen:
-        if type(l4) is Tcp and (l4.flags & RST or l4.flags & (SYN | ACK) == SYN | ACK):
-            return INVALID
-        if type(l4) is Tcp and l4.flags & FIN and not l4.flags & ACK:
-            return INVALID
+        state = ""
+        if type(l4) is Tcp:
+            state = tcp.following("", l4.flags, reply=False)
+            if state == tcp.INVALID:
+                return INVALID
         if type(l4) is Icmp and l4.type != ECHO_REQUEST:
             return INVALID
         conn = Connection(key, now)
+        conn.state = state
         self._refresh(conn, l4, False, now)
         conn.packets[0] += 1
         return Seen(conn, "NEW", False)
@@ -238,19 +257,8 @@ class Table:
 
     # -- protocols ------------------------------------------------------------------------------
 
-    def _tcp_goes_on(self, conn: Connection, tcp: Tcp, reply: bool, now: float) -> bool:
-        """False if a SYN reopens a connection that is already over."""
-        over = conn.state in ("TIME_WAIT", "CLOSE", "LAST_ACK")
-        if over and not reply and tcp.flags & (SYN | ACK) == SYN:
-            self.remove(conn)
-            return False
-        return True
-
     def _refresh(self, conn: Connection, l4: object, reply: bool, now: float) -> None:
         if type(l4) is Tcp:
-            conn.state = _tcp_state(conn.state, l4.flags, reply)
-            if conn.state == "ESTABLISHED" and conn.seen_reply:
-                conn.assured = True
             timeout = TIMEOUTS[conn.state]
         elif type(l4) is Udp:
             if reply:
@@ -342,8 +350,9 @@ class Table:
             tried = wanted._replace(sport=port) if source else wanted._replace(dport=port)
             if not self.used(tried.inverted, conn):
                 return tried, ""
-        address = wanted.src if source else wanted.dst
-        return wanted, f"no port from {low} to {high} of {address} is free towards {wanted.dst}"
+        if not source:
+            return tried, ""  # the source may still make the difference, in INPUT or POSTROUTING
+        return wanted, f"no port from {low} to {high} of {wanted.src} is free towards {wanted.dst}"
 
 
 def _port_class(wanted: Tuple) -> tuple[int, int]:
@@ -358,25 +367,6 @@ def _port_class(wanted: Tuple) -> tuple[int, int]:
 def _pick(addresses: tuple[str, str], now: str) -> str:
     """The first address of a range (the kernel spreads by a hash; see *Simplified here*)."""
     return addresses[0]
-
-
-def _tcp_state(state: str, flags: int, reply: bool) -> str:
-    """The state after a segment (a small part of the kernel's table)."""
-    if flags & RST:
-        return "CLOSE"
-    if flags & SYN:
-        if reply:
-            return "SYN_RECV" if flags & ACK else state
-        return "SYN_SENT" if state in ("", "SYN_SENT", "TIME_WAIT", "CLOSE") else state
-    if flags & FIN:
-        return "LAST_ACK" if state in ("FIN_WAIT", "CLOSE_WAIT") else "FIN_WAIT"
-    if state == "LAST_ACK":
-        return "TIME_WAIT"
-    if state == "FIN_WAIT":
-        return "CLOSE_WAIT" if reply else state
-    if state in ("", "SYN_RECV"):
-        return "ESTABLISHED"
-    return state
 
 
 def tuple_of(packet: Packet) -> Tuple | None:

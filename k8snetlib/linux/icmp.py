@@ -48,6 +48,8 @@ def send_error(
     transport = packet.headers[1] if len(packet.headers) > 1 else None
     if ip.offset or (type(transport) is Icmp and transport.is_error):
         return
+    if type(transport) is Icmp and _still_sending(visit):
+        return  # icmp_xmit_lock: while this kernel sends an ICMP message, it begins no other
     if device is not None and device.name in ns.devices and ns.is_broadcast(ip.dst, device.name):
         return
     source = _source(visit, ip)
@@ -62,6 +64,11 @@ def send_error(
     seen = visit.seen
     if seen is not None and seen.conn is not None:  # icmp_glue_bits: it inherits the connection
         flight.seen = seen._replace(word="RELATED", reply=not seen.reply)
+
+
+def _still_sending(visit: Visit) -> bool:
+    """True on the way out of a message that the kernel itself began (until lo turns it round)."""
+    return visit.steps[0].stage == "icmp" and all(s.stage != "receive" for s in visit.steps)
 
 
 def _source(visit: Visit, ip: IPv4) -> str | None:
@@ -113,6 +120,14 @@ def emit_reset(visit: Visit, packet: Packet) -> None:
     why = "a rule answers with a reset to {}, in the name of {}"
     visit.step("icmp", "pass", "", packet, why, (ip.dst, ip.src))
     visit.originate(packet)
+
+
+def emit_bridged_reset(visit: Visit, port: Device, frame: Packet) -> None:
+    """A firewall rule answers a frame that came by a bridge: out of the port it came in by."""
+    ip = frame.ip
+    why = "a rule answers with a reset to {}, in the name of {}, and past the other rules"
+    visit.step("icmp", "pass", port.name, frame, why, (ip.dst, ip.src))
+    visit.transmit(port, frame)
 
 
 def echo(visit: Visit, device: Device, packet: Packet) -> None:

@@ -70,7 +70,7 @@ class Visit:
         self.mark = 0
         self.seen: Seen | None = None
         self.evaluated = 0
-        self.through_bridge = False
+        self.through_bridge: tuple[Device, Ethernet] | None = None
         self.longest = 0
         self.pieces: dict[int, Visit] = {}
         self.steps: list[Step] = []
@@ -145,7 +145,7 @@ class Visit:
         self._seen(device.name, "in", upwards)
         why = "the bridge hands the frame to its own host, as if {} had received it"
         self.step("receive", "pass", device.name, upwards, why, (device.name,))
-        self._link_in(device, upwards, bridged=self.through_bridge)
+        self._link_in(device, upwards, bridged=self.through_bridge is not None)
 
     def bridged_whole(self, port: Device, ethernet: Header, packet: Packet) -> None:
         """A packet that came to a bridge in pieces goes on as one."""
@@ -397,8 +397,12 @@ class Visit:
             neighbour.send(self, device, route.via or ip.dst, after)
 
 
-def _send_piece(_: Visit, visit: Visit, piece: Packet, send: Resume) -> None:
+def _send_piece(first: Visit, visit: Visit, piece: Packet, send: Resume) -> None:
     send(visit, piece)
+    first.again(_go_on, visit)  # what a process does with it comes after what it did with the first
+
+
+def _go_on(_: Visit, visit: Visit) -> None:
     while visit.todo:
         following, args = visit.todo.pop(0)
         following(visit, *args)

@@ -116,8 +116,12 @@ def tcp_in(visit: Visit, device: Device, packet: Packet) -> None:
         return
     listener = ns.listeners.get(("tcp", ip.dst, tcp.dport))
     listener = listener or ns.listeners.get(("tcp", "0.0.0.0", tcp.dport))
-    if listener is not None and tcp.flags & (SYN | ACK | RST) == SYN:
+    if listener is not None and tcp.flags & (SYN | ACK | RST | FIN) == SYN:
         _accept(visit, device, packet, listener)
+    elif listener is not None and not tcp.flags & (ACK | RST):
+        why = "a {} segment cannot open a connection: ignored"
+        args = (flag_letters(tcp.flags) or "TCP without flags",)
+        visit.step("socket", "drop", device.name, packet, why, args)
     elif tcp.flags & RST:
         why = "a reset for a connection that is not here"
         visit.step("socket", "ignore", device.name, packet, why)

@@ -23,6 +23,7 @@ from k8snetlib.packet import (
     Ethernet,
     IPv4,
     Packet,
+    Slice,
     Tcp,
     Udp,
     Vxlan,
@@ -68,6 +69,8 @@ def source_port(frame: Packet) -> int:
     l4 = frame.headers[2] if len(frame.headers) > 2 else None
     if type(ip) is not IPv4:
         return _LOW
+    if l4 is None and isinstance(frame.payload, Slice):
+        l4 = frame.payload.packet.transport  # ip_copy_metadata: a fragment has its datagram's hash
     ports = (l4.sport, l4.dport) if isinstance(l4, Tcp | Udp) else (0, 0)
     flow = f"{number(ip.src)} {number(ip.dst)} {ip.proto} {ports}"
     return _LOW + crc32(flow.encode()) % _SPAN

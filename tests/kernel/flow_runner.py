@@ -63,7 +63,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 @cache
-def _warm(backend: str) -> Cluster:
+def warm_cluster(backend: str) -> Cluster:
     """The example cluster after every host has talked to every other: warm neighbour caches; then
     the recorded rules are loaded."""
     cluster = Cluster.example(backend)
@@ -82,7 +82,7 @@ def _warm(backend: str) -> Cluster:
 
 def run(flow: Mapping[str, Any]) -> Comparison:
     """Sends the same packets through the model and compares."""
-    cluster = _warm(flow["backend"]).clone()
+    cluster = warm_cluster(flow["backend"]).clone()
     for line in flow["setup"]:
         cluster[line["netns"]].sh(line["command"])
     if flow["during"]:

@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -177,6 +178,38 @@ def test_a_saved_text_is_restored_alike(rules):
     assert run(rules, "iptables-restore -n", stdin=text) == ""
     assert shell("rules", "iptables-restore -n", stdin=text) == ("", "")
     both(rules, "iptables-save")
+
+
+def test_nft_lists_a_node_alike(rules):
+    """kube-proxy's and flannel's rules, as recorded on a node, restored in both."""
+    require_tool("nft")
+    text = (Path(__file__).parent / "node1.iptables-save.txt").read_text()
+    run(rules, "iptables-restore", stdin=text)
+    assert shell("rules", "iptables-restore", stdin=text)[1] == ""
+    for command in ("nft list ruleset", "nft list table ip nat", "nft list tables",
+                    "nft list chain ip nat KUBE-POSTROUTING"):  # fmt: skip
+        assert plain(rules.sh(command)) == plain(shell("rules", command)[0]), command
+
+
+def test_nft_translates_alike(rules):
+    """Each rule that nft is said to translate; chains compared one by one."""
+    refused = []
+    for command in RULES:
+        if command.startswith("iptables -A FOO"):
+            try:
+                rules.sh("iptables -N TRY; " + command.replace("FOO", "TRY"))
+                rules.sh("nft list chain ip filter TRY")
+            except BadCommand as error:
+                assert "translated" in error.message, command
+                refused.append(command)
+                continue
+            finally:
+                rules.sh("iptables -F TRY; iptables -X TRY")
+        both(rules, command)
+    for chain in ("filter FOO", "nat EAST", "nat POSTROUTING", "mangle PREROUTING"):
+        command = f"nft list chain ip {chain}"
+        assert plain(rules.sh(command)) == plain(shell("rules", command)[0])
+    assert len(refused) < 4, refused
 
 
 REFUSED = [

@@ -35,6 +35,14 @@ SAVED = """\
 -A GUARD -j DROP
 COMMIT"""
 
+NFT = """\
+table ip filter {
+\tchain GUARD {
+\t\tip saddr 10.1.15.2 tcp dport 80 counter packets 0 bytes 0 accept
+\t\tcounter packets 0 bytes 0 drop
+\t}
+}"""
+
 PRINTS = [
     ("iptables -nvL GUARD --line-numbers", LISTED),
     ("iptables-save -t filter", SAVED),
@@ -49,6 +57,8 @@ PRINTS = [
     ("iptables -P FORWARD DROP; iptables -S FORWARD", "-P FORWARD DROP\n-A FORWARD -j GUARD"),
     ("iptables -F; iptables -X; iptables -S", "-P INPUT ACCEPT\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT"),
     ("iptables -t raw -S; iptables-save -t raw", "-P PREROUTING ACCEPT\n-P OUTPUT ACCEPT"),
+    ("nft list chain ip filter GUARD", NFT),
+    ("nft list tables", "table ip filter\ntable ip nat"),
     ("conntrack -L; conntrack -F", ""),
     ("conntrack -C", "0"),
 ]  # fmt: skip
@@ -222,7 +232,8 @@ REFUSALS = [
     ("iptables -A INPUT -o eth0 -j DROP", "Can't use -o with INPUT", "not known yet"),
     ("iptables-save -f x", "'-f' is not modelled", "-t TABLE"),
     ("iptables-restore", "nothing to read", "stdin"),
-    ("nft list ruleset", "'nft list ruleset' is not modelled", "iptables-save"),
+    ("nft flush ruleset", "'nft flush ruleset' is not modelled", "nft list ruleset"),
+    ("nft list table ip nope", "No such file or directory", "filter"),
     ("conntrack -E", "'conntrack -E' is not modelled", "-L"),
     ("conntrack", "Usage", "-L"),
     ("conntrack -L --dport 80", "unknown option", "-p tcp"),

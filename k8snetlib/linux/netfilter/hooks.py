@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from k8snetlib.address import mask, number
 from k8snetlib.linux import icmp
 from k8snetlib.linux.conntrack import INVALID, Connection, Seen, rewrite
 from k8snetlib.linux.netfilter.rule import Nat, Probe, Reject
@@ -29,6 +30,7 @@ from k8snetlib.packet import (
     RST,
     SYN,
     UNREACHABLE,
+    Ethernet,
     Icmp,
     IPv4,
     Packet,
@@ -109,6 +111,8 @@ def _probe(
     network = visit.network
     p = Probe(visit.ns, packet, in_dev, out_dev, visit.mark, network.now, network.random.random)
     p.physin, p.physout = ports
+    if visit.through_bridge is not None:  # known as long as this kernel has the packet
+        p.physin = visit.through_bridge[0].name
     seen = visit.seen
     if seen is not None:
         p.conn, p.state = seen.conn, seen.word
@@ -130,7 +134,8 @@ def _track(visit: Visit, hook: str, packet: Packet, device: str) -> None:
     else:
         side = "an answer in" if seen.reply else "part of"
         why, args = "conntrack: {} the connection {}: {}", (side, _short(seen), seen.word)
-    visit.step("conntrack", "pass", device, packet, why, args, seen.conn)
+    entry = seen.conn.entry if seen.conn is not None else None
+    visit.step("conntrack", "pass", device, packet, why, args, entry)
 
 
 def _short(seen: Seen) -> str:
@@ -139,7 +144,7 @@ def _short(seen: Seen) -> str:
 
 def _confirm(visit: Visit, hook: str, packet: Packet, device: str) -> bool:
     seen = visit.seen
-    if seen is None or seen.conn is None or seen.word == "RELATED":
+    if seen is None or seen.conn is None or seen.word == "RELATED" or seen.reply:
         return True
     why = visit.ns.conntrack.confirm(seen.conn)
     if why:
@@ -163,9 +168,9 @@ def _nat(
     finished = conn.snat_done and conn.dnat_done
     if _is_redirect(packet) and (not finished or conn.snat or conn.dnat):
         why = "nat {}: a redirect about a connection that is (or may be) translated would mislead"
-        visit.step(f"nat {hook}", "drop", in_dev or out_dev, packet, why, (hook,), conn)
+        visit.step(f"nat {hook}", "drop", in_dev or out_dev, packet, why, (hook,), conn.entry)
         return None
-    if seen.word == "RELATED":
+    if seen.word == "RELATED" and type(packet.transport) is Icmp:
         after = _translate_error(conn, packet, source, reply=seen.reply)
     else:
         if not (conn.snat_done if source else conn.dnat_done):
@@ -181,10 +186,10 @@ def _nat(
         if not matched:
             why = "no rule is asked: the connection's translation makes the {2} {3}"
         device = in_dev or out_dev
-        visit.step(f"nat {hook}", "pass", device, after, why, args, conn, packet, matched)
+        visit.step(f"nat {hook}", "pass", device, after, why, args, conn.entry, packet, matched)
     elif matched:
         why = "nat {} changes nothing"
-        visit.step(f"nat {hook}", "pass", in_dev or out_dev, packet, why, (hook,), conn,
+        visit.step(f"nat {hook}", "pass", in_dev or out_dev, packet, why, (hook,), conn.entry,
                    rules=matched)  # fmt: skip
     return after
 
@@ -219,7 +224,7 @@ def _decide(
         if result.verdict != "ACCEPT":
             _drop(visit, "nat", hook, packet, matched, result.reject, in_dev or out_dev)
             return None
-    ips = _addresses(visit, nat, hook, in_dev, out_dev)
+    ips = _addresses(visit, nat, hook, in_dev, out_dev, packet.ip.dst)
     if nat is not None and ips is None and nat.kind in ("MASQUERADE", "REDIRECT"):
         why = "nat {}: {} has no address to give"
         args = (hook, out_dev or in_dev)
@@ -235,17 +240,29 @@ def _decide(
 
 
 def _addresses(
-    visit: Visit, nat: Nat | None, hook: str, in_dev: str, out_dev: str
+    visit: Visit, nat: Nat | None, hook: str, in_dev: str, out_dev: str, dst: str
 ) -> tuple[str, str] | None:
     if nat is None:
         return None
     if nat.kind == "MASQUERADE":
-        found = _address_of(visit, out_dev)
+        found = _masquerade_as(visit, out_dev, dst)
     elif nat.kind == "REDIRECT":
         found = "127.0.0.1" if hook == "OUTPUT" else _address_of(visit, in_dev)
     else:
         return nat.ips
     return (found, found) if found else None
+
+
+def _masquerade_as(visit: Visit, name: str, dst: str) -> str | None:
+    """inet_select_addr: the device's address in the next hop's subnet, else its first one, else the
+    first of the host; a loopback address never (its scope is this host)."""
+    ns = visit.ns
+    route = ns.routes.lookup(dst)
+    hop = number(route.via or dst) if route is not None else 0
+    here = [a for a in ns.devices[name].addresses if not a.ip.startswith("127.")]
+    near = [a for a in here if not (number(a.ip) ^ hop) & mask(a.length)]
+    anywhere = (ip for ip in ns.local if not ip.startswith("127."))
+    return (near or here)[0].ip if here else next(anywhere, None)
 
 
 def _address_of(visit: Visit, name: str) -> str | None:
@@ -313,6 +330,12 @@ def _tcp_reset(visit: Visit, packet: Packet) -> None:
         header = Tcp(tcp.dport, tcp.sport, RST | ACK, 0, ack, 0)
     answer = stack_of((IPv4(ip.dst, ip.src, PROTO_TCP, 64, 0, True), header))
     network, seen = visit.network, visit.seen
+    if visit.through_bridge is not None:
+        # nf_send_reset: straight back out of the port, past all hooks, so nothing is translated back.
+        port, ethernet = visit.through_bridge
+        frame = stack_of((Ethernet(ethernet.dst, ethernet.src), *answer.headers))
+        network.begin(visit.ns, icmp.emit_bridged_reset, frame, port, cause="rule")
+        return
     flight = network.begin(visit.ns, icmp.emit_reset, answer, cause="rule")
-    if seen is not None and seen.conn is not None:
-        flight.seen = Seen(seen.conn, "ESTABLISHED", not seen.reply)
+    if seen is not None and seen.conn is not None:  # nf_ct_attach
+        flight.seen = Seen(seen.conn, "RELATED", not seen.reply)

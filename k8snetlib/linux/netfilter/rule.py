@@ -215,14 +215,14 @@ class Conntrack(NamedTuple):
         def check(p: Probe) -> bool:
             conn = p.conn
             if states:
-                hit = p.state in states
+                hit = (p.state or "INVALID") in states  # in raw, conntrack has not looked yet
                 if not hit and conn is not None:
                     hit = ("SNAT" in states and conn.snat) or ("DNAT" in states and conn.dnat)
                 if hit is negated:
                     return False
             if status:
-                if conn is None:
-                    return status_negated
+                if conn is None:  # as xt_conntrack does: nothing to ask, negated or not
+                    return bool(states)
                 hit = bool(status & conn.status_words())
                 if hit is status_negated:
                     return False
@@ -573,6 +573,10 @@ class Log(NamedTuple):
 Target: TypeAlias = Verdict | Jump | Reject | SetMark | Nat | Log
 
 
+#: Protocols that iptables-save prints by name.
+_PROTO_TEXT = PROTO_NAMES | {47: "gre", 50: "esp", 51: "ah", 132: "sctp"}
+
+
 # -- the rule -------------------------------------------------------------------------------------
 
 
@@ -600,7 +604,7 @@ class Rule(NamedTuple):
             if dev:
                 words.append(f"{_not(dev[1])}{option} {dev[0]}")
         if self.proto:
-            name = PROTO_NAMES.get(self.proto[0], str(self.proto[0]))
+            name = _PROTO_TEXT.get(self.proto[0], str(self.proto[0]))
             words.append(f"{_not(self.proto[1])}-p {name}")
         if self.fragment:
             words.append(f"{_not(self.fragment[1])}-f")

@@ -137,7 +137,9 @@ Option = Callable[[Reader, Fields, bool], None]
 
 def _ports(key: str) -> Option:
     def read(words: Reader, fields: Fields, negated: bool) -> None:
-        fields[key] = (*words.port_range(), negated)
+        low, high = words.port_range()
+        # All ports is no condition, and iptables forgets it.
+        fields[key] = None if (low, high, negated) == (0, 65535, False) else (low, high, negated)
 
     return read
 
@@ -559,6 +561,8 @@ def _make(words: Reader, name: str, fields: Fields) -> r.Match:
     if needed and needed not in fields:
         options = ", ".join(MATCHES[name].options)
         raise words.error(f"-m {name} stands without its option", f"one of {options}")
+    if fields.get("mode") == "nth" and not {"every", "packet"} <= set(fields):
+        raise words.error("--mode nth needs both --every and --packet", "--every 3 --packet 0")
     return MATCHES[name].make(**fields)
 
 

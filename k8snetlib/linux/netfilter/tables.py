@@ -159,13 +159,16 @@ class Ruleset:
 
     @property
     def tracks(self) -> bool:
-        """True if some rule needs conntrack: any rule of nat, or a match on connections."""
+        """True if some rule needs conntrack: it translates addresses, or matches on connections.
+
+        Without one the kernel tracks nothing, and then even the nat table's rules are not asked.
+        """
         if self._tracks is None:
             self._tracks = any(
-                name == "nat" or any(_needs_conntrack(rule) for rule in chain.rules)
-                for name, chains in self.tables.items()
+                _needs_conntrack(rule)
+                for chains in self.tables.values()
                 for chain in chains.values()
-                if chain.rules
+                for rule in chain.rules
             )
         return self._tracks
 
@@ -328,4 +331,4 @@ def _is_log(target: object) -> bool:
 
 
 def _needs_conntrack(rule: Rule) -> bool:
-    return any(type(match).__name__ == "Conntrack" for match in rule.matches)
+    return isinstance(rule.target, Nat) or any(type(match).__name__ == "Conntrack" for match in rule.matches)

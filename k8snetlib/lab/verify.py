@@ -1,0 +1,308 @@
+"""What lives here: the same packets through the model and through this machine's kernel.
+
+``verify(cluster, sends)`` builds the cluster in real network namespaces (``kernel.Lab``), repeats
+each send there, captures every frame on every device, and compares: what the sender saw, frames,
+the way through the rules (TRACE), rule counters, connections. Each send begins from the cluster as
+it was given: the model sends from a clone; in the kernel connections are forgotten, and a lab that
+a send has changed (neighbours, settings) is built anew.
+
+Where a rule draws an endpoint by chance, the kernel draws first and the model is pinned to that.
+
+Simplified here: clients wait a second or two for an answer that the model says will not come.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from k8snetlib.lab import compare, rules
+from k8snetlib.lab.compare import Ports
+from k8snetlib.lab.frames import frames_of, walks
+from k8snetlib.lab.kernel import Lab, need_root, need_tools
+from k8snetlib.lab.send import SENDERS, Order, Seen
+from k8snetlib.lab.tap import Raw
+from k8snetlib.linux.conntrack import Table
+from k8snetlib.linux.netfilter.rule import Nat
+from k8snetlib.linux.netfilter.save import save
+from k8snetlib.linux.netns import Netns
+from k8snetlib.trace import Exchange
+
+if TYPE_CHECKING:
+    from k8snetlib.cluster import Cluster
+
+#: How long a real sender waits beyond what the model says, in seconds.
+MARGIN = 0.7
+_FIRST_PORT = 40_001
+
+
+class Send(NamedTuple):
+    """One send, as ``Cluster.send`` takes it. ``setup``: commands typed before, as (netns,
+    command)."""
+
+    source: str
+    target: str
+    port: int | None = None
+    proto: str = "tcp"
+    sport: int | None = None
+    payload: bytes | int | None = None
+    ttl: int | None = None
+    df: bool = True
+    setup: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        port = f":{self.port}" if self.port is not None else ""
+        more = "" if self.ttl is None else f" ttl {self.ttl}"
+        return f"{self.source} → {self.target}{port} {self.proto}{more}"
+
+
+class Checked(NamedTuple):
+    """One send through both. ``differences`` is empty if model and kernel agree."""
+
+    send: Send
+    outcome: str
+    packets: int
+    frames: int
+    ways: int
+    differences: tuple[str, ...]
+
+
+class Report(NamedTuple):
+    """What ``verify`` found; ``str(report)`` is the whole of it in words."""
+
+    checked: tuple[Checked, ...]
+    ruleset: tuple[str, ...]
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """True if nothing differs."""
+        return not self.ruleset and not any(one.differences for one in self.checked)
+
+    def __str__(self) -> str:
+        lines = list(self.ruleset)
+        for one in self.checked:
+            mark = "differs" if one.differences else "agrees"
+            lines.append(f"{mark}  {one.send}: {one.outcome}, {one.frames} frames")
+            lines += [f"  {line}" for text in one.differences for line in text.splitlines()]
+        frames = sum(one.frames for one in self.checked)
+        agree = sum(not one.differences for one in self.checked)
+        packets, ways = (
+            sum(getattr(o, what) for o in self.checked) for what in ("packets", "ways")
+        )
+        lines.append(
+            f"{agree} of {len(self.checked)} sends agree: {packets} packets, {frames} frames, "
+            f"{ways} ways through the rules, in {self.seconds:.1f} s"
+        )
+        return "\n".join(lines)
+
+
+def verify(cluster: Cluster, sends: Iterable[Send], *, prefix: str = "") -> Report:
+    """Repeats ``sends`` in the kernel and reports every difference.
+
+    Raises ``K8sNetError`` without root or without ip, bridge, nft, iptables and xtables-monitor.
+    """
+    need_root("verify")
+    need_tools("ip", "bridge", "nft", "iptables-restore", "iptables-save", "xtables-monitor", "sh")
+    began = time.monotonic()
+    fresh = cluster.clone()
+    _prepare(fresh)
+    checked: list[Checked] = []
+    ruleset: tuple[str, ...] = ()
+    todo = [_complete(send, at) for at, send in enumerate(sends)]
+    while todo:
+        with Lab(fresh.network, prefix) as lab:
+            if not checked:
+                ruleset = tuple(_compare_rulesets(fresh, lab))
+            done = _until_changed(fresh, lab, todo)
+        checked += done
+        todo = todo[len(done) :]
+    return Report(tuple(checked), ruleset, time.monotonic() - began)
+
+
+def _prepare(cluster: Cluster) -> None:
+    """No connections; servers that answer datagrams with the same number of bytes to everybody."""
+    for ns in cluster.network.netns.values():
+        ns.conntrack = Table(ns.conntrack.limit)
+        ns.tcp.clear()
+        for key, listener in ns.listeners.items():
+            if listener.proto == "udp" and listener.reply is None and listener.tunnel is None:
+                said = f"I am {listener.process}.\n".encode()
+                ns.listeners[key] = listener._replace(reply=said)
+
+
+_PAYLOAD: dict[str, bytes | int] = {"tcp": b"GET / HTTP/1.1\r\n\r\n", "udp": b"hello", "icmp": 56}
+
+
+def _complete(send: Send, at: int) -> Send:
+    """A send with everything fixed that one of the two would else choose by itself."""
+    sport = _FIRST_PORT + at if send.sport is None else send.sport
+    payload = _PAYLOAD.get(send.proto, b"") if send.payload is None else send.payload
+    if isinstance(payload, int):
+        payload = bytes(i & 0xFF for i in range(payload))
+    return send._replace(sport=sport, payload=payload)
+
+
+def _until_changed(cluster: Cluster, lab: Lab, todo: Sequence[Send]) -> list[Checked]:
+    """Sends one after the other, until one leaves the lab in another state than it was."""
+    done: list[Checked] = []
+    for send in todo:
+        model = cluster.clone()
+        done.append(_check(cluster, model, lab, send))
+        changed = any(
+            (ns.neighbours, ns.pmtu, ns.redirects, ns.recent)
+            != (old.neighbours, old.pmtu, old.redirects, old.recent)
+            for old, ns in zip(
+                cluster.network.netns.values(), model.network.netns.values(), strict=True
+            )
+        )
+        if send.setup or changed or done[-1].differences:
+            break
+    return done
+
+
+# -- one send -------------------------------------------------------------------------------------
+
+
+class _Record(NamedTuple):
+    """What the kernel did for one send."""
+
+    seen: Seen
+    raw: list[Raw]
+    moved: dict[str, list[rules.Counter]]
+    traced: dict[str, str]
+    tracked: dict[str, list[str]]
+
+
+def _check(cluster: Cluster, model: Cluster, lab: Lab, send: Send) -> Checked:
+    guess = cluster.clone()
+    for netns, command in send.setup:
+        lab.run(cluster[netns].name, *command.split())
+        for one in (guess, model):
+            one[netns].sh(command)
+    expected = _send(guess, send, None)
+    silent = expected.outcome in ("lost", "dropped")
+    record = _in_kernel(cluster, lab, send, (0.3 if silent else expected.elapsed) + MARGIN)
+    exchange = _send(model, send, _endpoint(record.tracked))
+    return _compare(cluster, model, send, record, exchange)
+
+
+def _in_kernel(cluster: Cluster, lab: Lab, send: Send, patience: float) -> _Record:
+    lab.forget_connections()
+    before = {name: rules.counters(lab.rules(name)) for name in lab.ruled}
+    lab.settle()
+    lab.traced()
+    order, sender = _order(cluster, send), SENDERS[send.proto]
+    sock, seen = lab.inside(cluster[send.source].name, lambda: sender(order, patience))
+    with sock:
+        raw = lab.settle()
+        after = {name: rules.counters(lab.rules(name)) for name in lab.ruled}
+        traced = lab.traced()
+        tracked = {name: list(map(rules.connection, lab.connections(name))) for name in lab.ruled}
+    moved = {name: rules.growth(before[name], after[name]) for name in lab.ruled}
+    return _Record(seen, raw, moved, traced, tracked)
+
+
+def _counters(ns: Netns) -> list[rules.Counter]:
+    return rules.counters(save(ns.ruleset, counters=True))
+
+
+def _compare(
+    cluster: Cluster, model: Cluster, send: Send, record: _Record, exchange: Exchange
+) -> Checked:
+    ports = Ports(_fixed_ports(cluster, send))
+    repeats = exchange.elapsed >= 1.0
+    found = compare.packets(
+        walks(frames_of(record.raw, model.network.names)), exchange.packets, ports
+    )
+    seen = record.seen
+    differences = [
+        *compare.outcome(seen.outcomes, seen.words, exchange.outcome, exchange.reason),
+        *_compare_reply(seen, _reply(exchange), ports),
+        *found.differences,
+    ]
+    ways = 0
+    for name, moved in record.moved.items():
+        ns = model[name]
+        chains = {
+            (table, chain.name): len(chain.rules)
+            for table, chains in ns.ruleset.tables.items()
+            for chain in chains.values()
+        }
+        kernel_ways = rules.paths(record.traced.get(name, ""), chains)
+        model_ways = [way for trace in exchange.packets for way in compare.passes(trace, name)]
+        same, different = compare.paths(name, kernel_ways, model_ways, ports, repeats=repeats)
+        ways += same
+        grown = rules.growth(_counters(cluster[name]), _counters(ns))
+        lines = map(str, ns.conntrack.connections(model.network.now))
+        differences += different
+        differences += compare.counts(name, moved, grown, tcp=send.proto == "tcp", repeats=repeats)
+        differences += compare.connections(
+            name, record.tracked[name], lines, ports, repeats=repeats
+        )
+    return Checked(send, exchange.outcome, found.packets, found.frames, ways, tuple(differences))
+
+
+def _send(cluster: Cluster, send: Send, endpoint: str | None) -> Exchange:
+    return cluster.send(
+        send.source, send.target, send.port, proto=send.proto, sport=send.sport, df=send.df,
+        endpoint=endpoint, ttl=send.ttl, payload=send.payload,
+    )  # fmt: skip
+
+
+def _order(cluster: Cluster, send: Send) -> Order:
+    payload = send.payload if isinstance(send.payload, bytes) else b""
+    dst = cluster.address_of(send.target)
+    return Order(dst, send.port or 0, send.sport or 0, payload, send.ttl, send.df)
+
+
+def _endpoint(tracked: dict[str, list[str]]) -> str | None:
+    """Where the kernel's DNAT led: the one address that answers for another."""
+    for lines in tracked.values():
+        for line in lines:
+            match = re.match(r"\w+ \| \S+>([\d.]+):\d+ \| ([\d.]+):\d+>", line)
+            if match and match[1] != match[2]:
+                return match[2]
+    return None
+
+
+def _fixed_ports(cluster: Cluster, send: Send) -> set[int]:
+    """Ports that nobody draws: the sender's, every listener's, every port that a rule names."""
+    fixed = {send.port or 0, send.sport or 0}
+    for ns in cluster.network.netns.values():
+        fixed |= {port for _, _, port in ns.listeners}
+        for _, _, rule in ns.ruleset.rules():
+            if isinstance(rule.target, Nat) and rule.target.ports:
+                low, high = rule.target.ports
+                fixed |= {low} if low == high else set()
+    return fixed
+
+
+def _reply(exchange: Exchange) -> bytes | None:
+    """The bytes of the server's answer in the model; None if there was none."""
+    if exchange.outcome != "delivered" or exchange.reply is None:
+        return None
+    answers = [t for t in exchange.packets if t.label == "TCP AP"]
+    last = answers[-1] if answers else exchange.reply
+    payload = last.last.packet.innermost.payload
+    return payload if isinstance(payload, bytes) else None
+
+
+def _compare_reply(seen: Seen, model: bytes | None, ports: Ports) -> list[str]:
+    if "delivered" not in seen.outcomes or model is None or not seen.reply:
+        return []
+    kernel, ours = (ports.star(text.decode("latin-1")) for text in (seen.reply, model))
+    return [] if kernel == ours else [f"the answer: kernel {kernel!r}, model {ours!r}"]
+
+
+def _compare_rulesets(cluster: Cluster, lab: Lab) -> Iterable[str]:
+    """The kernel prints the rules it was given as the model does."""
+    for name in lab.ruled:
+        kernel = [f"{c.table} {c.rule}" for c in rules.counters(lab.rules(name))]
+        model = [f"{c.table} {c.rule}" for c in _counters(cluster[name])]
+        for line in sorted(set(kernel) - set(model)):
+            yield f"{name}: only iptables-save of the kernel prints {line}"
+        for line in sorted(set(model) - set(kernel)):
+            yield f"{name}: only the model prints {line}"
