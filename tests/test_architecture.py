@@ -25,6 +25,7 @@ ROOMS = [
     {"flannel", "kube"},
     {"assembly"},
     {"cluster", ""},  # "" is k8snetlib itself, which shows the cluster's names
+    {"lab"},
     {"views"},
     {"course"},
     {"cli", "__main__"},

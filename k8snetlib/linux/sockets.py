@@ -186,7 +186,9 @@ def _udp_in(visit: Visit, device: Device, packet: Packet) -> None:
         return
     why = "nobody listens on UDP port {}: tell the sender with ICMP port unreachable"
     visit.step("socket", "error", device.name, packet, why, (udp.dport,))
-    visit.seen = None  # nf_reset_ct: a socket's packet has left conntrack; the error is tracked anew
+    visit.seen = (
+        None  # nf_reset_ct: a socket's packet has left conntrack; the error is tracked anew
+    )
     icmp.send_error(visit, device, packet, UNREACHABLE, PORT_UNREACHABLE)
 
 

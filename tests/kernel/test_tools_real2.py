@@ -200,7 +200,8 @@ def test_nft_translates_alike(rules):
                 rules.sh("iptables -N TRY; " + command.replace("FOO", "TRY"))
                 rules.sh("nft list chain ip filter TRY")
             except BadCommand as error:
-                assert "translated" in error.message, command
+                if "translated" not in error.message:
+                    raise
                 refused.append(command)
                 continue
             finally:

@@ -331,7 +331,7 @@ def _tcp_reset(visit: Visit, packet: Packet) -> None:
     answer = stack_of((IPv4(ip.dst, ip.src, PROTO_TCP, 64, 0, True), header))
     network, seen = visit.network, visit.seen
     if visit.through_bridge is not None:
-        # nf_send_reset: straight back out of the port, past all hooks, so nothing is translated back.
+        # nf_send_reset: straight back out of the port, past all hooks: nothing is translated.
         port, ethernet = visit.through_bridge
         frame = stack_of((Ethernet(ethernet.dst, ethernet.src), *answer.headers))
         network.begin(visit.ns, icmp.emit_bridged_reset, frame, port, cause="rule")

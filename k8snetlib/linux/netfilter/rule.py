@@ -1,583 +1,49 @@
 """What lives here: one iptables rule, as typed values.
 
 A rule has a head (``-s -d -i -o -p``), matches in the order in which they were given, and a target.
-Each match knows how to test a packet and how it prints; ``syntax`` parses the same text. Matches are
-tested in order, and testing stops at the first that says no: a ``recent --set`` behind a match that
-failed sets nothing.
+``syntax`` parses the text that it prints. Matches are tested in order, and testing stops at the
+first that says no: a ``recent --set`` behind a match that failed sets nothing.
 
 What may not live here: chains and verdicts of chains (``tables``), connections (``conntrack``).
-
-Simplified here: the matches and targets that the course, flannel, CNI and kube-proxy use; no others
-(``syntax`` names what it does not know).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from k8snetlib.address import Prefix, mask, number
-from k8snetlib.packet import PROTO_NAMES, Icmp, IPv4, Tcp, Udp
-
-if TYPE_CHECKING:
-    from k8snetlib.linux.conntrack import Connection
-    from k8snetlib.linux.netns import Netns
-    from k8snetlib.packet import Packet
-
-Test: TypeAlias = "Callable[[Probe], bool]"
-
-
-class Probe:
-    """One packet at one hook, as a rule sees it.
-
-    ``in_dev`` and ``out_dev`` are device names ("" where the hook has none); ``physin`` and
-    ``physout`` are the bridge's ports, for bridged packets; ``state`` is conntrack's word for the
-    packet; ``chance`` draws a number from 0 up to, not including, 1; ``pinned`` is the endpoint
-    address that chance must lead to, if somebody fixed it; ``now`` is in seconds.
-    """
-
-    __slots__ = (
-        "chance", "conn", "evaluated", "in_dev", "ip", "l4", "mark", "now", "ns", "out_dev",
-        "packet", "physin", "physout", "pinned", "size", "state",
-    )  # fmt: skip
-
-    def __init__(
-        self, ns: Netns, packet: Packet, in_dev: str, out_dev: str, mark: int, now: float,
-        chance: Callable[[], float],
-    ) -> None:  # fmt: skip
-        headers = packet.headers
-        ip = headers[0]
-        assert type(ip) is IPv4
-        self.ns, self.packet, self.in_dev, self.out_dev = ns, packet, in_dev, out_dev
-        self.mark, self.now, self.chance = mark, now, chance
-        self.size = packet.length
-        self.ip: IPv4 = ip
-        self.l4: Any = headers[1] if len(headers) > 1 else None
-        self.physin = self.physout = ""
-        self.state = ""
-        self.conn: Connection | None = None
-        self.pinned: str | None = None
-        self.evaluated = 0
-
-
-def _not(negated: bool) -> str:
-    return "! " if negated else ""
-
-
-def quoted(text: str) -> str:
-    """A string as iptables-save prints it: bare if it is letters, digits, ``-`` and ``_`` alone."""
-    if text and all(c.isascii() and (c.isalnum() or c in "-_") for c in text):
-        return text
-    escaped = "".join("\\" + c if c in "\"\\'" else c for c in text)
-    return f'"{escaped}"'
-
-
-# -- matches --------------------------------------------------------------------------------------
-
-
-class Comment(NamedTuple):
-    """``-m comment --comment TEXT``: always true."""
-
-    text: str
-
-    def __str__(self) -> str:
-        return f"-m comment --comment {quoted(self.text)}"
-
-    def test(self) -> Test | None:
-        return None
-
-
-class Ports(NamedTuple):
-    """``-m tcp|udp --sport|--dport``: ranges of ports, each (low, high, negated) or None; a match
-    without any is printed too (``-m tcp``)."""
-
-    proto: str
-    source: tuple[int, int, bool] | None = None
-    dest: tuple[int, int, bool] | None = None
-    flags: tuple[int, int, bool] | None = None
-
-    def __str__(self) -> str:
-        words = ["-m", self.proto]
-        for option, ports in (("--sport", self.source), ("--dport", self.dest)):
-            if ports:
-                low, high, negated = ports
-                words.append(f"{_not(negated)}{option} {low if low == high else f'{low}:{high}'}")
-        if self.flags:
-            looked_at, wanted, negated = self.flags
-            words.append(f"{_not(negated)}--tcp-flags {_flags(looked_at)} {_flags(wanted)}")
-        return " ".join(words)
-
-    def test(self) -> Test | None:
-        kind = Tcp if self.proto == "tcp" else Udp
-        source, dest, flags = self.source, self.dest, self.flags
-
-        def check(p: Probe) -> bool:
-            l4 = p.l4
-            if type(l4) is not kind:
-                return False
-            if dest and (dest[0] <= l4.dport <= dest[1]) is dest[2]:
-                return False
-            if source and (source[0] <= l4.sport <= source[1]) is source[2]:
-                return False
-            return not (flags and (l4.flags & flags[0] == flags[1]) is flags[2])
-
-        return check
-
-
-_FLAG_NAMES = ((1, "FIN"), (2, "SYN"), (4, "RST"), (8, "PSH"), (16, "ACK"), (32, "URG"))
-
-
-def _flags(bits: int) -> str:
-    return ",".join(name for bit, name in _FLAG_NAMES if bits & bit) or "NONE"
-
-
-class IcmpType(NamedTuple):
-    """``-m icmp --icmp-type T[/C]``; ``kind`` 255 means any."""
-
-    kind: int
-    code: int | None = None
-    negated: bool = False
-
-    def __str__(self) -> str:
-        kind = "any" if self.kind == 255 else str(self.kind)
-        code = f"/{self.code}" if self.code is not None else ""
-        return f"-m icmp {_not(self.negated)}--icmp-type {kind}{code}"
-
-    def test(self) -> Test | None:
-        kind, code, negated = self
-
-        def check(p: Probe) -> bool:
-            l4 = p.l4
-            if type(l4) is not Icmp:
-                return False
-            hit = kind == 255 or (l4.type == kind and (code is None or l4.code == code))
-            return hit is not negated
-
-        return check
-
-
-class Multiport(NamedTuple):
-    """``-m multiport --sports|--dports|--ports``: up to 15 ports or ranges."""
-
-    which: str
-    ports: tuple[tuple[int, int], ...]
-    negated: bool = False
-
-    def __str__(self) -> str:
-        shown = ",".join(str(a) if a == b else f"{a}:{b}" for a, b in self.ports)
-        return f"-m multiport {_not(self.negated)}--{self.which} {shown}"
-
-    def test(self) -> Test | None:
-        which, ranges, negated = self
-
-        def check(p: Probe) -> bool:
-            l4 = p.l4
-            if type(l4) is not Tcp and type(l4) is not Udp:
-                return False
-            ports = []
-            if which != "dports":
-                ports.append(l4.sport)
-            if which != "sports":
-                ports.append(l4.dport)
-            hit = any(low <= port <= high for port in ports for low, high in ranges)
-            return hit is not negated
-
-        return check
-
-
-CT_STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "SNAT", "DNAT")
-CT_STATUS = ("NONE", "EXPECTED", "SEEN_REPLY", "ASSURED", "CONFIRMED")
-
-
-class Conntrack(NamedTuple):
-    """``-m conntrack --ctstate S,… --ctstatus S,…``: what conntrack says of the packet."""
-
-    states: frozenset[str] = frozenset()
-    negated: bool = False
-    status: frozenset[str] = frozenset()
-    status_negated: bool = False
-    module: str = "conntrack"
-
-    def __str__(self) -> str:
-        option = "--state" if self.module == "state" else "--ctstate"
-        words = ["-m", self.module]
-        if self.states:
-            shown = ",".join(s for s in _PRINT_STATES if s in self.states)
-            words.append(f"{_not(self.negated)}{option} {shown}")
-        if self.status:
-            shown = ",".join(s for s in CT_STATUS if s in self.status)
-            words.append(f"{_not(self.status_negated)}--ctstatus {shown}")
-        return " ".join(words)
-
-    def test(self) -> Test | None:
-        states, negated, status, status_negated, _ = self
-
-        def check(p: Probe) -> bool:
-            conn = p.conn
-            if states:
-                hit = (p.state or "INVALID") in states  # in raw, conntrack has not looked yet
-                if not hit and conn is not None:
-                    hit = ("SNAT" in states and conn.snat) or ("DNAT" in states and conn.dnat)
-                if hit is negated:
-                    return False
-            if status:
-                if conn is None:  # as xt_conntrack does: nothing to ask, negated or not
-                    return bool(states)
-                hit = bool(status & conn.status_words())
-                if hit is status_negated:
-                    return False
-            return True
-
-        return check
-
-
-_PRINT_STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "SNAT", "DNAT")
-
-
-class Mark(NamedTuple):
-    """``-m mark --mark VALUE[/MASK]``."""
-
-    value: int
-    bits: int = 0xFFFFFFFF
-    negated: bool = False
-
-    def __str__(self) -> str:
-        bits = "" if self.bits == 0xFFFFFFFF else f"/{self.bits:#x}"
-        return f"-m mark {_not(self.negated)}--mark {self.value:#x}{bits}"
-
-    def test(self) -> Test | None:
-        value, bits, negated = self
-        return lambda p: (p.mark & bits == value) is not negated
-
-
-class Statistic(NamedTuple):
-    """``-m statistic --mode random --probability P`` (31-bit fixed point), or ``--mode nth``."""
-
-    mode: str
-    fixed: int = 0
-    every: int = 0
-    packet: int = 0
-    negated: bool = False
-
-    @property
-    def probability(self) -> float:
-        """How often a random match says yes, from 0 to 1."""
-        return self.fixed / 0x80000000
-
-    def __str__(self) -> str:
-        if self.mode == "random":
-            return f"-m statistic --mode random {_not(self.negated)}--probability {self.probability:.11f}"
-        every = f"{_not(self.negated)}--every {self.every}"
-        return f"-m statistic --mode nth {every} --packet {self.packet}"
-
-    def test(self) -> Test | None:
-        fixed, every, negated = self.fixed, self.every, self.negated
-        if self.mode == "random":
-            return lambda p: (int(p.chance() * 0x80000000) < fixed) is not negated
-        count = [every - self.packet - 1]
-
-        def nth(_: Probe) -> bool:
-            if count[0] == every - 1:
-                count[0] = 0
-                return not negated
-            count[0] += 1
-            return negated
-
-        return nth
-
-
-class AddrType(NamedTuple):
-    """``-m addrtype --src-type|--dst-type LOCAL,…``: what the address means to this host."""
-
-    source: tuple[frozenset[str], bool] | None = None
-    dest: tuple[frozenset[str], bool] | None = None
-    limit: str = ""
-
-    def __str__(self) -> str:
-        words = ["-m addrtype"]
-        for option, types in (("--src-type", self.source), ("--dst-type", self.dest)):
-            if types:
-                shown = ",".join(t for t in ADDR_TYPES if t in types[0])
-                words.append(f"{_not(types[1])}{option} {shown}")
-        if self.limit:
-            words.append(f"--limit-iface-{self.limit}")
-        return " ".join(words)
-
-    def test(self) -> Test | None:
-        source, dest, limit = self
-
-        def check(p: Probe) -> bool:
-            dev = p.in_dev if limit == "in" else p.out_dev if limit == "out" else ""
-            for wanted, address in ((source, p.ip.src), (dest, p.ip.dst)):
-                if wanted and (address_type(p.ns, address, dev) in wanted[0]) is wanted[1]:
-                    return False
-            return True
-
-        return check
-
-
-ADDR_TYPES = (
-    "UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST", "BLACKHOLE", "UNREACHABLE",
-    "PROHIBIT",
+from k8snetlib.linux.netfilter.matches import (
+    ADDR_TYPES,
+    CT_STATES,
+    CT_STATUS,
+    AddrType,
+    Comment,
+    Conntrack,
+    IcmpType,
+    Limit,
+    Mark,
+    Match,
+    MatchSet,
+    Multiport,
+    Physdev,
+    Ports,
+    Recent,
+    Statistic,
+    address_type,
+    same_device,
 )  # fmt: skip
+from k8snetlib.linux.netfilter.probe import Probe, Test, no, quoted
+from k8snetlib.linux.netfilter.targets import Jump, Log, Nat, Reject, SetMark, Target, Verdict
+from k8snetlib.packet import PROTO_NAMES
+
+__all__ = [
+    "ADDR_TYPES", "CT_STATES", "CT_STATUS", "AddrType", "Comment", "Conntrack", "IcmpType", "Jump",
+    "Limit", "Log", "Mark", "Match", "MatchSet", "Multiport", "Nat", "Physdev", "Ports", "Probe",
+    "Recent", "Reject", "Rule", "SetMark", "Statistic", "Target", "Test", "Verdict", "address_type",
+    "quoted", "same_device",
+]  # fmt: skip
 
-
-def address_type(ns: Netns, ip: str, dev: str = "") -> str:
-    """What the kernel's routing tables call an address: LOCAL, BROADCAST, MULTICAST, UNICAST, or
-    UNREACHABLE without a route. ``dev`` limits LOCAL to one device."""
-    if ns.is_local(ip):
-        return "LOCAL" if not dev or ns.local.get(ip, "lo") == dev else "UNICAST"
-    value = number(ip)
-    if value >> 28 == 14:
-        return "MULTICAST"
-    if any(ns.is_broadcast(ip, name) for name in ns.devices):
-        return "BROADCAST"
-    return "UNICAST" if ns.routes.lookup(ip) else "UNREACHABLE"
-
-
-class Recent(NamedTuple):
-    """``-m recent --set|--rcheck|--update|--remove``: who was seen here, and when (seconds)."""
-
-    action: str
-    name: str = "DEFAULT"
-    seconds: int = 0
-    reap: bool = False
-    hitcount: int = 0
-    by: str = "rsource"
-    bits: str = "255.255.255.255"
-    negated: bool = False
-
-    def __str__(self) -> str:
-        words = [f"-m recent {_not(self.negated)}--{self.action}"]
-        if self.seconds:
-            words.append(f"--seconds {self.seconds}")
-        if self.reap:
-            words.append("--reap")
-        if self.hitcount:
-            words.append(f"--hitcount {self.hitcount}")
-        words.append(f"--name {self.name} --mask {self.bits} --{self.by}")
-        return " ".join(words)
-
-    def test(self) -> Test | None:
-        keep = number(self.bits)
-
-        def check(p: Probe) -> bool:
-            address = number(p.ip.src if self.by == "rsource" else p.ip.dst) & keep
-            seen = p.ns.recent.setdefault(self.name, {})
-            stamps = seen.get(address, ())
-            if self.action == "set":
-                seen[address] = (*stamps, p.now)[-20:]
-                return not self.negated
-            if self.action == "remove":
-                found = seen.pop(address, None) is not None
-                return found is not self.negated
-            fresh = [t for t in stamps if not self.seconds or p.now - t < self.seconds]
-            if stamps and self.reap and not fresh:
-                del seen[address]
-            hit = bool(stamps) and bool(fresh) and len(fresh) >= self.hitcount
-            if hit and self.action == "update":
-                seen[address] = (*stamps, p.now)[-20:]
-            return hit is not self.negated
-
-        return check
-
-
-class MatchSet(NamedTuple):
-    """``-m set --match-set NAME src|dst,…``: membership in an ipset."""
-
-    name: str
-    flags: tuple[str, ...]
-    negated: bool = False
-
-    def __str__(self) -> str:
-        return f"-m set {_not(self.negated)}--match-set {self.name} {','.join(self.flags)}"
-
-    def test(self) -> Test | None:
-        name, flags, negated = self
-
-        def check(p: Probe) -> bool:
-            found = p.ns.ipsets.get(name)
-            return bool(found is not None and found.contains(p, flags)) is not negated
-
-        return check
-
-
-class Limit(NamedTuple):
-    """``-m limit --limit N/UNIT --limit-burst N``: a token bucket."""
-
-    rate: str
-    burst: int = 5
-
-    def __str__(self) -> str:
-        burst = f" --limit-burst {self.burst}" if self.burst != 5 else ""
-        return f"-m limit --limit {self.rate}{burst}"
-
-    def test(self) -> Test | None:
-        count, _, unit = self.rate.partition("/")
-        period = {"sec": 1.0, "min": 60.0, "hour": 3600.0, "day": 86400.0}[unit]
-        per_second, burst = int(count) / period, float(self.burst)
-        bucket: list[float] = []
-
-        def check(p: Probe) -> bool:
-            if not bucket:
-                bucket[:] = [burst, p.now]
-            tokens = min(burst, bucket[0] + (p.now - bucket[1]) * per_second)
-            bucket[1] = p.now
-            hit = tokens >= 1.0 - 1e-9
-            bucket[0] = tokens - 1.0 if hit else tokens
-            return hit
-
-        return check
-
-
-class Physdev(NamedTuple):
-    """``-m physdev``: the bridge's ports behind ``-i`` and ``-o``; each option (value, negated)."""
-
-    physin: tuple[str, bool] | None = None
-    is_in: tuple[bool, bool] | None = None
-    physout: tuple[str, bool] | None = None
-    is_out: tuple[bool, bool] | None = None
-    is_bridged: tuple[bool, bool] | None = None
-
-    def __str__(self) -> str:
-        words = ["-m physdev"]
-        if self.is_in:
-            words.append(f"{_not(self.is_in[1])}--physdev-is-in")
-        if self.physin:
-            words.append(f"{_not(self.physin[1])}--physdev-in {self.physin[0]}")
-        if self.is_out:
-            words.append(f"{_not(self.is_out[1])}--physdev-is-out")
-        if self.physout:
-            words.append(f"{_not(self.physout[1])}--physdev-out {self.physout[0]}")
-        if self.is_bridged:
-            words.append(f"{_not(self.is_bridged[1])}--physdev-is-bridged")
-        return " ".join(words)
-
-    def test(self) -> Test | None:
-        physin, is_in, physout, is_out, is_bridged = self
-
-        def check(p: Probe) -> bool:
-            facts = (
-                (is_in, bool(p.physin)),
-                (is_out, bool(p.physout)),
-                (is_bridged, bool(p.physin and p.physout)),
-            )
-            if any(option and fact is option[1] for option, fact in facts):
-                return False
-            for wanted, port in ((physin, p.physin), (physout, p.physout)):
-                if wanted and same_device(wanted[0], port) is wanted[1]:
-                    return False
-            return True
-
-        return check
-
-
-Match: TypeAlias = (
-    Comment | Ports | IcmpType | Multiport | Conntrack | Mark | Statistic | AddrType | Recent
-    | MatchSet | Limit | Physdev
-)  # fmt: skip
-
-
-def same_device(pattern: str, name: str) -> bool:
-    """``eth0`` is itself; ``veth+`` is every name that begins with veth."""
-    return name.startswith(pattern[:-1]) if pattern.endswith("+") else name == pattern
-
-
-# -- targets --------------------------------------------------------------------------------------
-
-
-class Verdict(NamedTuple):
-    """``-j ACCEPT``, ``-j DROP`` or ``-j RETURN``."""
-
-    word: str
-
-    def __str__(self) -> str:
-        return f"-j {self.word}"
-
-
-class Jump(NamedTuple):
-    """``-j CHAIN``, or ``-g CHAIN``, which does not come back here."""
-
-    chain: str
-    goto: bool = False
-
-    def __str__(self) -> str:
-        return f"{'-g' if self.goto else '-j'} {self.chain}"
-
-
-class Reject(NamedTuple):
-    """``-j REJECT --reject-with WHAT``: drop, and tell the sender."""
-
-    what: str = "icmp-port-unreachable"
-
-    def __str__(self) -> str:
-        return f"-j REJECT --reject-with {self.what}"
-
-
-class SetMark(NamedTuple):
-    """``-j MARK --set-xmark VALUE/MASK``: mark = (mark without MASK's bits) xor VALUE."""
-
-    value: int
-    bits: int = 0xFFFFFFFF
-
-    def __str__(self) -> str:
-        return f"-j MARK --set-xmark {self.value:#x}/{self.bits:#x}"
-
-    def apply(self, mark_: int) -> int:
-        """The mark after this rule."""
-        return (mark_ & ~self.bits & 0xFFFFFFFF) ^ self.value
-
-
-class Nat(NamedTuple):
-    """DNAT, SNAT, MASQUERADE or REDIRECT: the new address range (None: see the target) and port
-    range (None: keep, if free)."""
-
-    kind: str
-    ips: tuple[str, str] | None = None
-    ports: tuple[int, int] | None = None
-    random: bool = False
-    random_fully: bool = False
-    persistent: bool = False
-
-    def __str__(self) -> str:
-        words = [f"-j {self.kind}"]
-        ports = ""
-        if self.ports:
-            low, high = self.ports
-            ports = str(low) if low == high else f"{low}-{high}"
-        if self.kind in ("DNAT", "SNAT"):
-            option = "--to-destination" if self.kind == "DNAT" else "--to-source"
-            where = ""
-            if self.ips:
-                where = self.ips[0] if self.ips[0] == self.ips[1] else "-".join(self.ips)
-            words.append(f"{option} {where}{':' + ports if ports else ''}")
-        elif ports:
-            words.append(f"--to-ports {ports}")
-        words += ["--random"] * self.random + ["--random-fully"] * self.random_fully
-        words += ["--persistent"] * self.persistent
-        return " ".join(words)
-
-
-class Log(NamedTuple):
-    """``-j LOG``: writes a line to the kernel log and goes on."""
-
-    prefix: str = ""
-    level: int = 4
-
-    def __str__(self) -> str:
-        prefix = f" --log-prefix {quoted(self.prefix)}" if self.prefix else ""
-        level = f" --log-level {self.level}" if self.level != 4 else ""
-        return f"-j LOG{prefix}{level}"
-
-
-Target: TypeAlias = Verdict | Jump | Reject | SetMark | Nat | Log
-
-
-#: Protocols that iptables-save prints by name.
 _PROTO_TEXT = PROTO_NAMES | {47: "gre", 50: "esp", 51: "ah", 132: "sctp"}
-
-
-# -- the rule -------------------------------------------------------------------------------------
 
 
 class Rule(NamedTuple):
@@ -599,15 +65,15 @@ class Rule(NamedTuple):
         words: list[str] = []
         for option, prefix in (("-s", self.source), ("-d", self.dest)):
             if prefix:
-                words.append(f"{_not(prefix[1])}{option} {prefix[0]}")
+                words.append(f"{no(prefix[1])}{option} {prefix[0]}")
         for option, dev in (("-i", self.in_dev), ("-o", self.out_dev)):
             if dev:
-                words.append(f"{_not(dev[1])}{option} {dev[0]}")
+                words.append(f"{no(dev[1])}{option} {dev[0]}")
         if self.proto:
             name = _PROTO_TEXT.get(self.proto[0], str(self.proto[0]))
-            words.append(f"{_not(self.proto[1])}-p {name}")
+            words.append(f"{no(self.proto[1])}-p {name}")
         if self.fragment:
-            words.append(f"{_not(self.fragment[1])}-f")
+            words.append(f"{no(self.fragment[1])}-f")
         words += [str(match) for match in self.matches]
         if self.target is not None:
             words.append(str(self.target))

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from k8snetlib.errors import K8sNetError, unknown_name
 from k8snetlib.linux.netfilter.rule import (
+    Conntrack,
     Jump,
     Nat,
     Ports,
@@ -331,4 +332,4 @@ def _is_log(target: object) -> bool:
 
 
 def _needs_conntrack(rule: Rule) -> bool:
-    return isinstance(rule.target, Nat) or any(type(match).__name__ == "Conntrack" for match in rule.matches)
+    return isinstance(rule.target, Nat) or any(type(m) is Conntrack for m in rule.matches)

@@ -118,7 +118,8 @@ def _refuse(what: object) -> BadCommand:
 
 
 def _match(match: Any, proto: str) -> str:
-    if getattr(match, "negated", False) and not isinstance(match, r.Mark | r.IcmpType):
+    itself = r.Mark | r.IcmpType | r.Conntrack  # these look at "!" themselves
+    if getattr(match, "negated", False) and not isinstance(match, itself):
         raise _refuse(match)
     return _MATCHES[type(match)](match, proto)
 
@@ -159,14 +160,17 @@ def _multiport(m: r.Multiport, proto: str) -> str:
 def _conntrack(m: r.Conntrack, _: str) -> str:
     if m.status_negated or (m.states and m.status):
         raise _refuse(m)
-    words = str(m).split()[3].lower().split(",")
     if not m.states:
-        return f"ct status {','.join(words)}"
-    if {"snat", "dnat"} & set(words):
-        if len(words) > 1:
+        return f"ct status {','.join(s.lower() for s in r.CT_STATUS if s in m.status)}"
+    nat = m.states & {"SNAT", "DNAT"}
+    if nat:
+        # The real translation forgets the "!" and the other states: it shows less than is there.
+        if len(nat) > 1:
             raise _refuse(m)
-        return f"ct status {words[0]}"
-    return f"ct state {','.join(words)}"
+        return f"ct status {min(nat).lower()}"
+    if m.negated:
+        raise _refuse(m)
+    return f"ct state {','.join(s.lower() for s in r.CT_STATES if s in m.states)}"
 
 
 def _mark(m: r.Mark, _: str) -> str:
