@@ -6,10 +6,11 @@ node address), takes one from the TTL and sends the packet as a UDP payload to t
 in by UDP, it writes into flannel0, again one less in the TTL. Nothing checks who sent it.
 
 Habits of the real proxy, kept here: the search is linear and the entry that hit is swapped to the
-front; a missing route is answered with ICMP net unreachable (TTL 8, quoting 28 bytes), never for an
-ICMP packet nor for a later fragment (the answer's source is the node's own address, so the kernel,
-to which it is written, drops it as a martian); a TTL that reaches 0 is dropped without a word. When flanneld
-ends, its TUN device vanishes, with its address and its route, since nothing made it persistent.
+front; a missing route is answered with ICMP net unreachable (TTL 8, quoting 28 bytes), never for
+an ICMP packet nor for a later fragment (the answer's source is the node's own address, so the
+kernel, to which it is written, drops it as a martian); a TTL that reaches 0 is dropped without a
+word. When flanneld ends, its TUN device vanishes, with its address and its route, since nothing
+made it persistent.
 
 Simplified here: the control socket between flanneld's Go part and its C part; packets larger than
 the read buffer. Source: flannel's pkg/backend/udp/proxy_amd64.c, udp_network_amd64.go, and
