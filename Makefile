@@ -17,7 +17,7 @@ PYTEST := $(TEST) -m pytest -n $(JOBS) --dist loadfile
 NBVAL := --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check format unit lessons notebooks bench browser binder clean \
+.PHONY: help lab test check format unit lessons notebooks bench browser verify binder clean \
         python env-lab env-test env-browser env-binder
 
 help:  ## this list
@@ -54,6 +54,12 @@ bench: env-test  ## measures; prints medians and ratios
 
 browser: env-browser  ## the course in a real browser (needs Debian's chromium)
 	$(BROWSER) -m pytest -p no:nbval -m browser tests/browser $(PYTEST_ARGS)
+
+verify: env-test  ## the model against this machine's kernel, in namespaces (root)
+	$(TEST) -m pytest tests/kernel -q $(PYTEST_ARGS)
+	@for backend in udp vxlan host-gw; do \
+	  echo "== k8snet verify --backend $$backend"; \
+	  .venv-test/bin/k8snet verify --backend $$backend || exit 1; done
 
 binder: env-binder  ## replays what mybinder.org would build, without Docker (minutes)
 	$(BINDER) tools/binder.py replay

@@ -321,6 +321,50 @@ def sh(
             click.echo(text)
 
 
+# -- the real kernel ------------------------------------------------------------------------------
+
+
+@main.command()
+@_manifests
+@_backend
+@_proxy_mode
+@click.option("--prefix", default="", help="How the namespaces' names begin; random if not given.")
+def script(
+    manifests: tuple[str, ...], backend: str | None, proxy_mode: str | None, prefix: str
+) -> None:
+    """Print the shell script that builds this cluster in real network namespaces.
+
+    Run it as root with the word up, and again with down. It touches nothing outside of the
+    namespaces that it makes.
+
+    \b
+    k8snet script > cluster.sh
+    sudo sh cluster.sh up
+    """
+    from k8snetlib.lab.cli import run_script
+
+    click.echo(run_script(Cluster(_spec(manifests, backend, proxy_mode)), prefix), nl=False)
+
+
+@main.command()
+@_manifests
+@_backend
+@_proxy_mode
+def verify(manifests: tuple[str, ...], backend: str | None, proxy_mode: str | None) -> int:
+    """Build the cluster in the kernel, send the same packets, and say where model and kernel differ.
+
+    Needs root. Everything happens in network namespaces of its own, which are gone afterwards.
+
+    \b
+    sudo k8snet verify --backend vxlan
+    """
+    from k8snetlib.lab.cli import run_verify
+
+    status, text = run_verify(Cluster(_spec(manifests, backend, proxy_mode)))
+    click.echo(text)
+    return status
+
+
 # -- lab ------------------------------------------------------------------------------------------
 
 

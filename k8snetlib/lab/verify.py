@@ -123,10 +123,12 @@ def verify(cluster: Cluster, sends: Iterable[Send], *, prefix: str = "") -> Repo
 
 
 def _prepare(cluster: Cluster) -> None:
-    """No connections; servers that answer datagrams with the same number of bytes to everybody."""
+    """No connections, and nothing learned but neighbours; servers that answer a datagram with the
+    same number of bytes, whoever asks."""
     for ns in cluster.network.netns.values():
         ns.conntrack = Table(ns.conntrack.limit)
-        ns.tcp.clear()
+        for learned in (ns.tcp, ns.pmtu, ns.redirects, ns.recent):
+            learned.clear()
         for key, listener in ns.listeners.items():
             if listener.proto == "udp" and listener.reply is None and listener.tunnel is None:
                 said = f"I am {listener.process}.\n".encode()

@@ -13,7 +13,9 @@ on the way from port to port. If PREROUTING gave the packet another destination,
 MAC address of its new next hop: a neighbour on this same bridge, or else the bridge itself, so that
 the host routes it. Source: br_netfilter_hooks.c.
 
-Simplified here: no STP, no VLAN filtering, no multicast snooping.
+Simplified here: no STP, no VLAN filtering, no multicast snooping. A translated frame to a neighbour
+that the host itself has never sent to leaves by the port at once (the kernel, without a cached link
+header, takes it through the bridge device first).
 """
 
 from __future__ import annotations

@@ -191,14 +191,16 @@ class Netns:
         if self.network is not None:
             self.network.forget_names()
 
-    def sh(self, command: str) -> str:
+    def sh(self, command: str, stdin: str = "") -> str:
         """Types a command in this namespace and returns what the real tool would print.
+
+        ``stdin`` is the text that a tool like ``iptables-restore`` reads.
 
         Raises ``BadCommand`` for a command or option that is not modelled; it says what is.
         """
         from k8snetlib.linux.tools import run
 
-        return run(self, command)
+        return run(self, command, stdin)
 
     # -- devices and addresses ------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ socket takes the wrapping off, and the frame arrives on the VXLAN device as if f
 
 The tunnel is a new start for connection tracking, but the packet's mark stays with it.
 
-Simplified here: no learning, no multicast, no misses reported to user space.
+Simplified here: no learning, no multicast, no misses reported to user space; a SYN that is sent
+again keeps its source port (Linux hashes it anew).
 """
 
 from __future__ import annotations

@@ -89,6 +89,15 @@ def run(flow: Mapping[str, Any]) -> Comparison:
         raise Unsupported("commands in mid-connection")
     sends = flow["send"] if isinstance(flow["send"], list) else [flow["send"]]
     results = flow["result"] if isinstance(flow["result"], list) else [flow["result"]]
+    if "command" in sends[0]:
+        (send,) = sends
+        typed = _type(cluster, send, results)
+        traces = list(cluster.network.last)
+        differences = [*typed.differences]
+        differences += _compare_packets(flow["packets"], traces, arp_free=True)
+        differences += _compare_rules(flow.get("rules", {}), traces, LISTENERS)
+        frames = sum(len(packet["frames"]) for packet in flow["packets"])
+        return Comparison(len(flow["packets"]), frames, tuple(differences))
     for send in sends:
         _answer_with(cluster, send)
     exchanges = []
@@ -119,6 +128,15 @@ def _answer_with(cluster: Cluster, send: Mapping[str, Any]) -> None:
         for key, listener in ns.listeners.items():
             if "reply_payload" in send and key[0] == "udp":
                 ns.listeners[key] = listener._replace(reply=bytes(send["reply_payload"]))
+
+
+def _type(cluster: Cluster, send: Mapping[str, Any], results: list[Any]) -> Comparison:
+    """A command typed in a namespace; its lines without times, and the packets of its walk."""
+    said = cluster[send["from"]].sh(send["command"]).splitlines()[1:]
+    ours = [re.sub(r"\s+[\d.]+ ms", "", line).split() for line in said]
+    theirs = [re.sub(r"\s+[\d.]+ ms", "", line).split() for line in results]
+    wrong = [f"{send['command']}: kernel {theirs}, model {ours}"] if ours != theirs else []
+    return Comparison(0, 0, tuple(wrong))
 
 
 def _send(cluster: Cluster, send: Mapping[str, Any]) -> Exchange:

@@ -58,6 +58,10 @@ class Answer(NamedTuple):
     final: bool = False
 
 
+#: Probes under way at once, as the real tool's -N has it by default.
+AT_ONCE = 16
+
+
 def run(ns: Netns, words: list[str]) -> str:
     """``traceroute [-n] [-q N] [-w S] [-m HOPS] [-f TTL] [-F] [-I|-U|-T] [-p PORT] ADDRESS``"""
     options = _options(words)
@@ -80,9 +84,21 @@ def run(ns: Netns, words: list[str]) -> str:
             answers.append(_answer(exchange))
         lines.append(_hop(ttl, answers, options.numeric))
         if any(answer.final for answer in answers):
+            walked += _already_sent(network, ns, options, ttl)
             break
     network.last = tuple(trace._replace(n=n) for n, trace in enumerate(walked))
     return "\n".join(lines)
+
+
+def _already_sent(network: Network, ns: Netns, options: Options, ttl: int) -> list[Trace]:
+    """The real tool keeps 16 probes under way: those behind the last hop have left already."""
+    sent = (ttl + 1 - options.first) * options.queries
+    every = (options.most + 1 - options.first) * options.queries
+    found: list[Trace] = []
+    for number in range(sent, min(AT_ONCE, every)):
+        beyond = options.first + number // options.queries
+        found += _probe(network, ns, options, beyond, number).packets
+    return found
 
 
 def _options(words: list[str]) -> Options:
