@@ -351,7 +351,7 @@ def script(
 @_backend
 @_proxy_mode
 def verify(manifests: tuple[str, ...], backend: str | None, proxy_mode: str | None) -> int:
-    """Build the cluster in the kernel, send the same packets, and say where model and kernel differ.
+    """Build the cluster in the kernel, send the same packets, and say what differs.
 
     Needs root. Everything happens in network namespaces of its own, which are gone afterwards.
 

@@ -205,7 +205,9 @@ def test_tcpdump_shows_the_last_walk_only():
     assert web2.sh("tcpdump -i eth0") == ""
     web2.sh("traceroute -n -q 1 10.1.20.3")
     lines = web2.sh("tcpdump -ni eth0 udp").splitlines()
-    assert [line.split()[4].split(".")[-1] for line in lines] == [f"{33434 + n}:" for n in range(5)]
+    # traceroute keeps sixteen probes under way, though the fifth has arrived.
+    ports = [line.split()[4].split(".")[-1] for line in lines]
+    assert ports == [f"{33434 + n}:" for n in range(16)]
     assert lines[0].startswith("00:00:00.000000 IP 10.1.15.2.")
     assert lines[3].startswith("00:00:10.000000 IP 10.1.15.2.")  # two probes found no answer
     cluster.ping("web2", "web1")
