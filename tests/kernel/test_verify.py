@@ -15,8 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from k8snetlib import Cluster, K8sNetError
+from k8snetlib.cli import main
 from k8snetlib.lab import script
 from k8snetlib.lab.verify import Send, verify
 from tests.conftest import require_root, require_tool
@@ -124,6 +126,29 @@ def test_without_root_it_says_so_in_one_sentence(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(K8sNetError, match="needs root"):
         verify(Cluster.example(), [Send("web2", "10.1.20.3", 8080)])
+    done = CliRunner().invoke(main, ["verify"])
+    assert done.exit_code == 2
+    assert "needs root" in done.output
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(("ttl", "status"), [(64, 0), (63, 1)], ids=["agrees", "differs"])
+def test_the_command_tells_by_its_status(
+    ttl: int, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _tools()
+    import k8snetlib.lab.cli as room
+    import k8snetlib.lab.verify as module
+
+    honest = module._send
+    one = Send("web2", "10.1.20.3", proto="icmp")
+    monkeypatch.setattr(room, "default_sends", lambda cluster: (one,))
+    monkeypatch.setattr(
+        module, "_send", lambda cluster, send, end: honest(cluster, send._replace(ttl=ttl), end)
+    )
+    done = CliRunner().invoke(main, ["verify", "--backend", "host-gw"])
+    assert done.exit_code == status, done.output
+    assert ("only in the kernel" in done.output) == bool(status)
 
 
 # -- the script itself ----------------------------------------------------------------------------
