@@ -11,24 +11,16 @@ the exchange shows (the teardown is walked too, not counted).
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from k8snetlib import Cluster, Exchange
-from k8snetlib.lab.script import script
-from k8snetlib.linux.netfilter.save import restore
+from bench_walk import PATHS, connection, ruled_cluster
 
-RULES = Path(__file__).parents[1] / "tests" / "kernel"
-PATHS = {
-    "pod -> pod": ("web2", "10.1.20.3", 8080),
-    "pod -> ClusterIP": ("web2", "10.96.0.10", 80),
-    "client -> NodePort": ("client", "192.168.66.11", 30080),
-}
+from k8snetlib.lab.script import script
+
 CLIENT = """
 import socket, statistics, sys, time
 took = []
@@ -60,25 +52,12 @@ def in_kernel(lab: str, prefix: str) -> dict[str, float]:
         subprocess.run(["sh", lab, "down"], check=True, stdout=subprocess.DEVNULL)
 
 
-def in_model(connect: Callable[[], Exchange]) -> tuple[float, int]:
-    """Median microseconds of a connection, and how many packets it walks."""
-    packets = sum(1 for trace in connect().packets if not trace.label.startswith("ARP"))
-    took = []
-    for _ in range(300):
-        start = time.perf_counter_ns()
-        connect()
-        took.append(time.perf_counter_ns() - start)
-    return statistics.median(took) / 1000, packets
-
-
 def main() -> None:
     """Prints the figures."""
     if os.geteuid():
         print("Not measured: this needs root, for it makes network namespaces.")
         return
-    cluster = Cluster.example("vxlan")
-    for node in cluster.nodes:
-        restore(cluster[node].ruleset, (RULES / f"{node}.iptables-save.txt").read_text())
+    cluster = ruled_cluster("vxlan")
     for source, target, port in PATHS.values():
         cluster.connect(source, target, port)
     prefix = f"k8sb-{os.getpid()}-"
@@ -87,7 +66,7 @@ def main() -> None:
         lab.write_text(script(cluster, prefix))
         real = in_kernel(str(lab), prefix)
     for name, way in PATHS.items():
-        whole, packets = in_model(lambda way=way: cluster.connect(*way))
+        whole, packets = connection(cluster, way)
         print(
             f"{name}: the kernel connects in {real[name]:.0f} us; the model walks {packets} "
             f"packets in {whole:.0f} us, {whole / packets:.0f} us each"

@@ -122,7 +122,7 @@ def _by_netns(frames: Iterable[Frame], lines: Iterable[str]) -> dict[str, list[s
 def passes(trace: Trace, netns: str) -> list[Path]:
     """Each run of a packet of the model through a base chain of a namespace, as TRACE tells it."""
     return [
-        Path(_ends(step.before or step.packet), tuple(map(str, step.rules)))
+        Path(ends(step.before or step.packet), tuple(map(str, step.rules)))
         for hop in trace.hops
         if hop.netns == netns
         for step in hop.steps
@@ -130,7 +130,8 @@ def passes(trace: Trace, netns: str) -> list[Path]:
     ]
 
 
-def _ends(packet: Packet) -> str:
+def ends(packet: Packet) -> str:
+    """A packet's two ends, with ports where it has some."""
     ip, l4 = packet.ip, packet.transport
     if isinstance(l4, Tcp | Udp):
         return f"{ip.src}:{l4.sport}>{ip.dst}:{l4.dport}"

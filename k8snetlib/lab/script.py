@@ -203,22 +203,18 @@ def _build(hosts: tuple[Netns, ...]) -> Iterator[str]:
     yield ":"
 
 
-def _here(command: str, lines: Iterable[str]) -> Iterator[str]:
-    """A command with a here-document that the shell leaves alone."""
+def _here(command: str, lines: Iterable[str], end: str = "'END-OF-INPUT'") -> Iterator[str]:
+    """A command with a here-document; the shell leaves it alone as long as its end is quoted."""
     body = list(lines)
     if body:
-        yield f"{command} <<'END-OF-INPUT'"
+        yield f"{command} <<{end}"
         yield from body
         yield "END-OF-INPUT"
 
 
 def _batch(command: str, lines: Iterable[str]) -> Iterator[str]:
     """A batch of commands, in which the shell fills in the prefix."""
-    body = list(lines)
-    if body:
-        yield f"{command} -batch - <<END-OF-INPUT"
-        yield from body
-        yield "END-OF-INPUT"
+    return _here(f"{command} -batch -", lines, "END-OF-INPUT")
 
 
 def _ip(ns: Netns, lines: Iterable[str]) -> Iterator[str]:

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from k8snetlib import Cluster, Exchange, Hop, Trace
+from k8snetlib.lab.compare import ends, told
 from k8snetlib.linux.netfilter import save
-from k8snetlib.packet import Icmp, Packet, Slice, Tcp, Udp
+from k8snetlib.packet import Icmp, Slice
 
 HERE = Path(__file__).parent
 
@@ -174,7 +175,7 @@ def _compare_packets(
                 differences.append(f"packets from {netns} left in another order")
     for trace in left:
         if not _may_be_extra(trace, traces, arp_free=arp_free):
-            differences.append(_text(f"only in the model: {trace.label}", map(str, trace.frames)))
+            differences.append(told(f"only in the model: {trace.label}", map(str, trace.frames)))
     return differences
 
 
@@ -208,15 +209,11 @@ def _may_be_extra(trace: Trace, traces: list[Trace], *, arp_free: bool) -> bool:
 
 
 def _missing(packet: Mapping[str, Any], left: list[Trace]) -> str:
-    text = _text(f"only in the kernel: {packet['packet']}", packet["frames"])
+    text = told(f"only in the kernel: {packet['packet']}", packet["frames"])
     near = next((t for t in left if t.label == packet["packet"]), None)
     if near is None:
         return text
-    return text + "\n" + _text("  the model has:", map(str, near.frames))
-
-
-def _text(title: str, lines: Iterable[str]) -> str:
-    return "\n    ".join((title, *lines))
+    return text + "\n" + told("  the model has:", map(str, near.frames))
 
 
 # -- rules and connections ------------------------------------------------------------------------
@@ -233,8 +230,8 @@ def _compare_rules(
             name, path = passes[at] if at < len(passes) else ("nothing", [])
             same = _same_addresses(packet["packet"], name, flow_ports)
             if not same or packet["path"] != path:
-                said = _text(f"{node}, packet {at}: kernel {packet['packet']}", packet["path"])
-                ours = _text(f"  model {name}", path)
+                said = told(f"{node}, packet {at}: kernel {packet['packet']}", packet["path"])
+                ours = told(f"  model {name}", path)
                 differences.append(f"{said}\n{ours}")
     return differences
 
@@ -244,21 +241,14 @@ def _passes(hop: Hop) -> list[tuple[str, list[str]]]:
     found: list[tuple[str, list[str]]] = []
     for step in hop.steps:
         if step.stage == "conntrack" and step.verdict == "pass":
-            found.append((_address_text(step.packet), []))
+            found.append((ends(step.packet), []))
         if step.stage == "receive" and step.device == "lo":
-            found.append((_address_text(step.packet), []))  # the trace begins anew
+            found.append((ends(step.packet), []))  # the trace begins anew
         if step.rules or " " in step.stage:  # "nat OUTPUT": a box of a hook
             if not found:  # an answer of the kernel itself, which belongs to a connection already
-                found.append((_address_text(step.packet), []))
+                found.append((ends(step.packet), []))
             found[-1][1].extend(map(str, step.rules))
     return found
-
-
-def _address_text(packet: Packet) -> str:
-    ip, l4 = packet.ip, packet.transport
-    if isinstance(l4, Tcp | Udp):
-        return f"{ip.src}:{l4.sport}>{ip.dst}:{l4.dport}"
-    return f"{ip.src}>{ip.dst}"
 
 
 def _same_addresses(recorded: str, ours: str, fixed: set[str]) -> bool:
@@ -277,7 +267,7 @@ def _compare_conntrack(recorded: Mapping[str, Any], cluster: Cluster) -> list[st
         for line in lines:
             partner = next((o for o in ours if _matches(line, o)), None)
             if partner is None:
-                differences.append(_text(f"{node}: only the kernel tracks {line}; model:", ours))
+                differences.append(told(f"{node}: only the kernel tracks {line}; model:", ours))
             else:
                 ours.remove(partner)
         differences += [f"{node}: only the model tracks {line}" for line in ours]

@@ -21,6 +21,7 @@ from k8snetlib.errors import K8sNetError, unknown_name
 from k8snetlib.linux.netfilter.rule import (
     Conntrack,
     Jump,
+    Log,
     Nat,
     Ports,
     Probe,
@@ -255,7 +256,7 @@ class Ruleset:
                 if not target.goto:
                     back.append((chain, at))
                 chain, at = chains[target.chain], 0
-            elif target is None or isinstance(target, SetMark) or _is_log(target):
+            elif target is None or isinstance(target, SetMark | Log):
                 matched.append(Matched(table, chain.name, "CONTINUE", rule))
                 if isinstance(target, SetMark):
                     p.mark = target.apply(p.mark)
@@ -266,10 +267,9 @@ class Ruleset:
                 matched.append(Matched(table, chain.name, "DROP", rule))
                 return Result("DROP", tuple(matched), reject=target)
             else:
-                word = str(target)[3:]
-                matched.append(Matched(table, chain.name, word, rule))
-                if word != "RETURN":
-                    return Result(word, tuple(matched))
+                matched.append(Matched(table, chain.name, target.word, rule))
+                if target.word != "RETURN":
+                    return Result(target.word, tuple(matched))
                 # RETURN in a base chain, or behind a goto, leaves it to the policy.
                 chain, at = back.pop() if back else (chains[hook], len(chains[hook].rules))
 
@@ -325,10 +325,6 @@ def _passes(tests: tuple[Test, ...], p: Probe) -> bool:
         if not test(p):
             return False
     return True
-
-
-def _is_log(target: object) -> bool:
-    return type(target).__name__ == "Log"
 
 
 def _needs_conntrack(rule: Rule) -> bool:
