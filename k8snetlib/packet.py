@@ -153,7 +153,10 @@ NEXT: dict[type | None, frozenset[type]] = {
 }
 
 _PROTO_OF: dict[type, int] = {Icmp: PROTO_ICMP, Tcp: PROTO_TCP, Udp: PROTO_UDP}
-_FIXED_SIZE: dict[type, int] = {Ethernet: 14, Arp: 28, IPv4: 20, Icmp: 8, Udp: 8, Vxlan: 8}
+#: Bytes of each header; TCP's options come on top.
+_SIZE: dict[type, int] = {
+    Ethernet: 14, Arp: 28, IPv4: 20, Icmp: 8, Tcp: 20, Udp: 8, Vxlan: 8,
+}  # fmt: skip
 
 
 class _Stack(NamedTuple):
@@ -225,7 +228,12 @@ class Packet(_Stack):
     @property
     def length(self) -> int:
         """Length of the whole packet in bytes, without padding and frame check sequence."""
-        return sum(map(size_of, self.headers)) + len(self.payload)
+        total = len(self.payload)
+        for header in self.headers:
+            total += _SIZE[type(header)]
+            if type(header) is Tcp:
+                total += len(header.options)
+        return total
 
     @property
     def ip_length(self) -> int:
@@ -244,9 +252,7 @@ def stack_of(headers: tuple[Header, ...], payload: Payload = b"") -> Packet:
 
 def size_of(header: Header) -> int:
     """Size of one header on the wire, in bytes."""
-    if type(header) is Tcp:
-        return 20 + len(header.options)
-    return _FIXED_SIZE[type(header)]
+    return _SIZE[type(header)] + (len(header.options) if type(header) is Tcp else 0)
 
 
 def flag_letters(flags: int) -> str:

@@ -9,7 +9,8 @@ A new connection is kept in the table only when its first packet has passed the 
 (``confirm``): a packet dropped on the way leaves nothing behind.
 
 Simplified here: no zones, no helpers and expectations, no TCP window tracking, early drop never
-makes room. Source: nf_conntrack_core.c, nf_nat_core.c, RFC 5382.
+makes room; of a range of addresses NAT always takes the first (the kernel spreads by a hash).
+Source: nf_conntrack_core.c, nf_nat_core.c, RFC 5382.
 """
 
 from __future__ import annotations
@@ -365,7 +366,7 @@ def _port_class(wanted: Tuple) -> tuple[int, int]:
 
 
 def _pick(addresses: tuple[str, str], now: str) -> str:
-    """The first address of a range (the kernel spreads by a hash; see *Simplified here*)."""
+    """The first address of a range."""
     return addresses[0]
 
 

@@ -4,7 +4,7 @@ The longest prefix that contains the destination wins; among routes to the same 
 metric (ip-route(8)). Nothing else decides: there is no hook in a bridge, and no order of lines.
 
 Simplified here: one table (``main``) and the set of local addresses; no policy rules, no
-multipath, no cached path MTU.
+multipath, no MTU of a route's own.
 """
 
 from __future__ import annotations

@@ -13,8 +13,7 @@ that must not leave the kernel with the packet. Each box records exactly one ``S
 to the next box or stops. A device never calls another device: what leaves by a wire goes to the end
 of the network's queue.
 
-Simplified here: no ICMP redirect. Sources:
-RFC 1812 (routers), RFC 1122 (hosts), ip-sysctl.
+Sources: RFC 1812 (routers), RFC 1122 (hosts), ip-sysctl.
 """
 
 from __future__ import annotations

@@ -9,10 +9,11 @@ import pytest
 
 from k8snetlib import Cluster, Exchange
 from k8snetlib.errors import K8sNetError
+from k8snetlib.linux.netfilter.chain import Chain
 from k8snetlib.linux.netfilter.rule import Probe
 from k8snetlib.linux.netfilter.save import restore, save
 from k8snetlib.linux.netfilter.syntax import RuleError, parse_rule
-from k8snetlib.linux.netfilter.tables import Chain, Ruleset
+from k8snetlib.linux.netfilter.tables import Ruleset
 from k8snetlib.packet import (
     ACK,
     PROTO_ICMP,
@@ -250,6 +251,18 @@ def test_nth_and_limit_count() -> None:
     assert [limit(probe(t)) for t in (0, 0, 0, 1, 1, 5, 5, 5)] == [
         True, True, False, True, False, True, True, False,
     ]  # fmt: skip
+
+
+def test_a_copy_remembers_for_itself() -> None:
+    for match in (
+        "-m limit --limit 1/hour --limit-burst 1",
+        "-m statistic --mode nth --every 2 --packet 0",
+    ):
+        cluster = Cluster.example()
+        cluster["node1"].sh(f"iptables -A INPUT {match} -j DROP")
+        fate = lambda where: where.ping("client", "node1").outcome  # noqa: E731
+        fates = [fate(cluster.clone()), fate(cluster), fate(cluster.clone())]
+        assert fates[0] == fates[1] != fates[2], match
 
 
 # -- chains ---------------------------------------------------------------------------------------

@@ -70,39 +70,45 @@ def run_hook(
     bridge's ports behind them, for a bridged packet.
     """
     ruleset = visit.ns.ruleset
-    tracks = ruleset.tracks
     p: Probe | None = None
-    for box in HOOKS[hook]:
+    for box in ruleset.active(hook, HOOKS[hook]):
         if box == "conntrack":
-            if tracks and visit.seen is None:
+            if visit.seen is None:
                 _track(visit, hook, packet, in_dev or out_dev)
+                p = None
         elif box == "confirm":
-            if tracks and not _confirm(visit, hook, packet, in_dev or out_dev):
+            if not _confirm(visit, hook, packet, in_dev or out_dev):
                 return None
         elif box == "nat":
-            if tracks and visit.seen is not None:
+            if visit.seen is not None:
                 translated = _nat(visit, hook, packet, in_dev, out_dev, ports)
                 if translated is None:
                     return None
                 if translated is not packet:
                     packet, p = translated, None
-        elif ruleset.used(box, hook) is not None:
+        else:
             if p is None:
                 p = _probe(visit, packet, in_dev, out_dev, ports)
-            seen, p.mark, p.evaluated = visit.seen, visit.mark, 0
-            if seen is not None:
-                p.conn, p.state = seen.conn, seen.word
-            result = ruleset.run(box, hook, p)
-            visit.mark = p.mark
-            visit.evaluated += p.evaluated
-            if result.verdict != "ACCEPT":
-                _drop(visit, box, hook, packet, result.matched, result.reject, in_dev or out_dev)
+            if not _ask(visit, box, hook, p):
                 return None
-            if result.matched:
-                why = "{} {} lets it pass"
-                visit.step(f"{box} {hook}", "pass", in_dev or out_dev, packet, why, (box, hook),
-                           rules=result.matched)  # fmt: skip
     return packet
+
+
+def _ask(visit: Visit, box: str, hook: str, p: Probe) -> bool:
+    """Asks a table's rules in a hook; False: the packet ends here."""
+    device = p.in_dev or p.out_dev
+    p.mark, p.evaluated = visit.mark, 0
+    result = visit.ns.ruleset.run(box, hook, p)
+    visit.mark = p.mark
+    visit.evaluated += p.evaluated
+    if result.verdict != "ACCEPT":
+        _drop(visit, box, hook, p.packet, result.matched, result.reject, device)
+        return False
+    if result.matched:
+        why = "{} {} lets it pass"
+        visit.step(f"{box} {hook}", "pass", device, p.packet, why, (box, hook),
+                   rules=result.matched)  # fmt: skip
+    return True
 
 
 def _probe(
@@ -163,10 +169,12 @@ def _nat(
     conn = seen.conn
     if conn is None:
         return packet
+    finished = conn.snat_done and conn.dnat_done
+    if finished and not conn.snat and not conn.dnat:
+        return packet
     source = hook in _SOURCE_HOOKS
     matched: tuple[Any, ...] = ()
-    finished = conn.snat_done and conn.dnat_done
-    if _is_redirect(packet) and (not finished or conn.snat or conn.dnat):
+    if _is_redirect(packet):
         why = "nat {}: a redirect about a connection that is (or may be) translated would mislead"
         visit.step(f"nat {hook}", "drop", in_dev or out_dev, packet, why, (hook,), conn.entry)
         return None
@@ -214,7 +222,7 @@ def _decide(
     ruleset, network = visit.ns.ruleset, visit.network
     matched: tuple[Any, ...] = ()
     nat: Nat | None = None
-    if ruleset.used("nat", hook) is not None:
+    if ruleset.used("nat", hook):
         p = _probe(visit, packet, in_dev, out_dev, ports)
         p.pinned = network.pinned
         result = ruleset.run("nat", hook, p)

@@ -1,7 +1,8 @@
 """What lives here: the matches of iptables, as typed values that print and test.
 
 Each knows how iptables-save prints it, and makes the test that a packet has to pass (None: there is
-nothing to test). Tests may remember (``recent``, ``limit``, ``statistic --mode nth``).
+nothing to test). Some remember (``recent``, ``limit``, ``statistic --mode nth``): in the namespace,
+so that a copy of a cluster has a memory of its own.
 
 Simplified here: the matches that the course, flannel, CNI and kube-proxy use; no others.
 """
@@ -160,6 +161,8 @@ class Conntrack(NamedTuple):
     def test(self) -> Test | None:
         """The test that a packet has to pass."""
         states, negated, status, status_negated, _ = self
+        if states and not status and not states & {"SNAT", "DNAT"}:
+            return lambda p: ((p.state or "INVALID") in states) is not negated
 
         def check(p: Probe) -> bool:
             conn = p.conn
@@ -226,14 +229,13 @@ class Statistic(NamedTuple):
         fixed, every, negated = self.fixed, self.every, self.negated
         if self.mode == "random":
             return lambda p: (int(p.chance() * 0x80000000) < fixed) is not negated
-        count = [every - self.packet - 1]
+        rule, first = object(), every - self.packet - 1
 
-        def nth(_: Probe) -> bool:
-            if count[0] == every - 1:
-                count[0] = 0
-                return not negated
-            count[0] += 1
-            return negated
+        def nth(p: Probe) -> bool:
+            count = p.ns.ruleset.memory.get(rule, first)
+            hit = count == every - 1
+            p.ns.ruleset.memory[rule] = 0 if hit else count + 1
+            return hit is not negated
 
         return nth
 
@@ -258,6 +260,9 @@ class AddrType(NamedTuple):
     def test(self) -> Test | None:
         """The test that a packet has to pass."""
         source, dest, limit = self
+        if dest and not source and not limit and dest[0] == {"LOCAL"}:
+            negated = dest[1]
+            return lambda p: p.ns.is_local(p.ip.dst) is not negated
 
         def check(p: Probe) -> bool:
             dev = p.in_dev if limit == "in" else p.out_dev if limit == "out" else ""
@@ -372,15 +377,13 @@ class Limit(NamedTuple):
         count, _, unit = self.rate.partition("/")
         period = {"sec": 1.0, "min": 60.0, "hour": 3600.0, "day": 86400.0}[unit]
         per_second, burst = int(count) / period, float(self.burst)
-        bucket: list[float] = []
+        rule = object()
 
         def check(p: Probe) -> bool:
-            if not bucket:
-                bucket[:] = [burst, p.now]
-            tokens = min(burst, bucket[0] + (p.now - bucket[1]) * per_second)
-            bucket[1] = p.now
+            left, since = p.ns.ruleset.memory.get(rule, (burst, p.now))
+            tokens: float = min(burst, left + (p.now - since) * per_second)
             hit = tokens >= 1.0 - 1e-9
-            bucket[0] = tokens - 1.0 if hit else tokens
+            p.ns.ruleset.memory[rule] = (tokens - 1.0 if hit else tokens, p.now)
             return hit
 
         return check

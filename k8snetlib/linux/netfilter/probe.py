@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from k8snetlib.address import number
 from k8snetlib.packet import IPv4
 
 if TYPE_CHECKING:
@@ -18,15 +19,16 @@ Test: TypeAlias = "Callable[[Probe], bool]"
 class Probe:
     """One packet at one hook, as a rule sees it.
 
-    ``in_dev`` and ``out_dev`` are device names ("" where the hook has none); ``physin`` and
-    ``physout`` are the bridge's ports, for bridged packets; ``state`` is conntrack's word for the
-    packet; ``chance`` draws a number from 0 up to, not including, 1; ``pinned`` is the endpoint
-    address that chance must lead to, if somebody fixed it; ``now`` is in seconds.
+    ``src`` and ``dst`` are its addresses as numbers; ``in_dev`` and ``out_dev`` are device names
+    ("" where the hook has none); ``physin`` and ``physout`` are the bridge's ports, for bridged
+    packets; ``state`` is conntrack's word for the packet; ``chance`` draws a number from 0 up to,
+    not including, 1; ``pinned`` is the endpoint address that chance must lead to, if somebody fixed
+    it; ``now`` is in seconds.
     """
 
     __slots__ = (
-        "chance", "conn", "evaluated", "in_dev", "ip", "l4", "mark", "now", "ns", "out_dev",
-        "packet", "physin", "physout", "pinned", "size", "state",
+        "chance", "conn", "dst", "evaluated", "in_dev", "ip", "l4", "mark", "now", "ns", "out_dev",
+        "packet", "physin", "physout", "pinned", "size", "src", "state",
     )  # fmt: skip
 
     def __init__(
@@ -40,6 +42,7 @@ class Probe:
         self.mark, self.now, self.chance = mark, now, chance
         self.size = packet.length
         self.ip: IPv4 = ip
+        self.src, self.dst = number(ip.src), number(ip.dst)
         self.l4: Any = headers[1] if len(headers) > 1 else None
         self.physin = self.physout = ""
         self.state = ""

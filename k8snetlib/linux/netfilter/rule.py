@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from k8snetlib.address import Prefix, mask, number
+from k8snetlib.address import Prefix, mask
 from k8snetlib.linux.netfilter.matches import (
     ADDR_TYPES,
     CT_STATES,
@@ -91,7 +91,7 @@ class Rule(NamedTuple):
             tests.append(_address_test("dst", *self.dest))
         if self.source:
             tests.append(_address_test("src", *self.source))
-        if self.proto:
+        if self.proto and not self._implied(*self.proto):
             wanted, negated = self.proto
             tests.append(lambda p: (p.ip.proto == wanted) is not negated)
         if self.in_dev:
@@ -106,9 +106,14 @@ class Rule(NamedTuple):
         tests += [test for match in self.matches if (test := match.test()) is not None]
         return tuple(tests)
 
+    def _implied(self, proto: int, negated: bool) -> bool:
+        """True if a match tests the protocol anyway: only a TCP packet can pass ``-m tcp``."""
+        by = [_PROTO_TEXT.get(proto)] if not negated else []
+        return any(type(m) is Ports and m.proto in by for m in self.matches)
+
 
 def _address_test(field: str, prefix: Prefix, negated: bool) -> Test:
     net, bits = prefix.net, mask(prefix.length)
     if field == "dst":
-        return lambda p: (number(p.ip.dst) & bits == net) is not negated
-    return lambda p: (number(p.ip.src) & bits == net) is not negated
+        return lambda p: (p.dst & bits == net) is not negated
+    return lambda p: (p.src & bits == net) is not negated

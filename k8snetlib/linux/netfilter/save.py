@@ -6,9 +6,10 @@ Printing and parsing are each other's inverse for everything that ``syntax`` kno
 from __future__ import annotations
 
 from k8snetlib.errors import unknown_name
+from k8snetlib.linux.netfilter.chain import Chain
 from k8snetlib.linux.netfilter.rule import Jump, Rule
 from k8snetlib.linux.netfilter.syntax import RuleError, lines, parse_rule
-from k8snetlib.linux.netfilter.tables import BASE_CHAINS, Chain, Ruleset
+from k8snetlib.linux.netfilter.tables import BASE_CHAINS, Ruleset
 
 #: The order in which iptables-save prints the tables.
 ORDER = ("mangle", "raw", "filter", "security", "nat")
@@ -67,7 +68,7 @@ def restore(ruleset: Ruleset, text: str, *, noflush: bool = False) -> None:
         else:
             _one(chains, line, n)
     ruleset.tables, ruleset.counters = work.tables, work.counters
-    ruleset._tracks = None
+    ruleset.changed()
 
 
 def _one(chains: dict[str, list[Rule]], line: str, n: int) -> None:

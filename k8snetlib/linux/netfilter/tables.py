@@ -1,37 +1,29 @@
-"""What lives here: chains, tables, and how a packet runs through them.
+"""What lives here: tables of chains, and how a packet runs through them.
 
-A base chain hangs in a hook and has a policy; a user chain is entered by a jump and left by RETURN
-or by its end. The run ends with ACCEPT or DROP, and carries what decided it. Every rule that
-matched is noted in order, as the kernel's own TRACE shows it; ``evaluated`` counts every rule that
-a kernel would have tested, matched or not.
+The run ends with ACCEPT or DROP, and carries what decided it. Every rule that matched is noted in
+order, as the kernel's own TRACE shows it; ``evaluated`` counts every rule that a kernel would have
+tested, matched or not, however many of them the index of a long chain passed over.
 
-A long chain is indexed by destination address and port, so the work does not grow with the number
-of Services; the count stays exact.
-
-What may not live here: the text of rules (``syntax``), hooks and their order (``hooks``).
+What may not live here: the text of rules (``syntax``), one chain (``chain``), hooks and their order
+(``hooks``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from heapq import merge
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from k8snetlib.errors import K8sNetError, unknown_name
-from k8snetlib.linux.netfilter.rule import (
-    Conntrack,
-    Jump,
-    Log,
-    Nat,
-    Ports,
-    Probe,
-    Reject,
-    Rule,
-    SetMark,
-    Statistic,
-    Test,
+from k8snetlib.linux.netfilter.chain import (
+    CONTINUE,
+    ENTER,
+    LEAVE,
+    MARK,
+    Chain,
+    Matched,
+    Ready,
 )
-from k8snetlib.packet import Tcp, Udp
+from k8snetlib.linux.netfilter.rule import Conntrack, Jump, Nat, Probe, Reject, Rule
 
 #: table -> its base chains, in the order in which iptables-save prints them.
 BASE_CHAINS: dict[str, tuple[str, ...]] = {
@@ -41,23 +33,6 @@ BASE_CHAINS: dict[str, tuple[str, ...]] = {
     "filter": ("INPUT", "FORWARD", "OUTPUT"),
     "security": ("INPUT", "FORWARD", "OUTPUT"),
 }
-
-#: A chain with more rules than this is indexed.
-_SHORT = 8
-
-
-class Matched(NamedTuple):
-    """One line of the kernel's TRACE: a rule that matched, or the policy that decided."""
-
-    table: str
-    chain: str
-    verdict: str
-    rule: Rule | None
-
-    def __str__(self) -> str:
-        if self.rule is None:
-            return f"{self.table}:{self.chain} policy {self.verdict}"
-        return f"{self.table}:{self.chain} rule {self.verdict} | -A {self.chain} {self.rule}"
 
 
 class Result(NamedTuple):
@@ -69,70 +44,19 @@ class Result(NamedTuple):
     reject: Reject | None = None
 
 
-class Chain:
-    """One chain: immutable; ``policy`` is None for a user chain."""
-
-    __slots__ = ("_by_dst", "_by_port", "_general", "_memo", "_tests", "name", "policy", "rules")
-
-    def __init__(self, name: str, rules: Iterable[Rule] = (), policy: str | None = None) -> None:
-        self.name = name
-        self.rules = tuple(rules)
-        self.policy = policy
-        self._tests: tuple[tuple[Test, ...], ...] | None = None
-        self._memo: dict[tuple[str, int], Sequence[int]] = {}
-
-    @property
-    def tests(self) -> tuple[tuple[Test, ...], ...]:
-        """The compiled tests of each rule; made when the first packet comes."""
-        if self._tests is None:
-            self._tests = tuple(rule.compile() for rule in self.rules)
-            self._index()
-        return self._tests
-
-    def _index(self) -> None:
-        self._by_dst: dict[int, list[int]] = {}
-        self._by_port: dict[int, list[int]] = {}
-        self._general: list[int] = []
-        for at, rule in enumerate(self.rules):
-            port = next(
-                (m.dest[0] for m in rule.matches if type(m) is Ports and m.dest
-                 and m.dest[0] == m.dest[1] and not m.dest[2]), None,
-            )  # fmt: skip
-            if rule.dest and rule.dest[0].length == 32 and not rule.dest[1]:
-                self._by_dst.setdefault(rule.dest[0].net, []).append(at)
-            elif port is not None:
-                self._by_port.setdefault(port, []).append(at)
-            else:
-                self._general.append(at)
-
-    def candidates(self, p: Probe) -> Sequence[int]:
-        """The positions of the rules that could match this packet, in order."""
-        tests = self.tests
-        if len(tests) <= _SHORT:
-            return range(len(tests))
-        l4 = p.l4
-        port = l4.dport if type(l4) is Tcp or type(l4) is Udp else -1
-        key = (p.ip.dst, port)
-        found = self._memo.get(key)
-        if found is None:
-            from k8snetlib.address import number
-
-            named = self._by_dst.get(number(p.ip.dst), [])
-            found = tuple(merge(named, self._by_port.get(port, []), self._general))
-            if len(self._memo) > 4096:
-                self._memo.clear()
-            self._memo[key] = found
-        return found
-
-
 class Ruleset:
-    """All tables of one network namespace. Chains are shared between copies; counters are not."""
+    """All tables of one network namespace. Chains are shared between copies; counters are not.
 
-    __slots__ = ("_tracks", "counters", "tables")
+    ``memory`` is what matches like ``limit`` remember, by rule; the values are immutable.
+    """
+
+    __slots__ = ("_active", "_tracks", "counters", "memory", "tables")
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, Chain]] = {}
         self.counters: dict[tuple[str, str], list[list[int]]] = {}
+        self.memory: dict[object, Any] = {}
+        self._active: dict[str, tuple[str, ...]] = {}
         self._tracks: bool | None = None
 
     def clone(self) -> Ruleset:
@@ -140,6 +64,7 @@ class Ruleset:
         other = Ruleset()
         other.tables = {name: dict(chains) for name, chains in self.tables.items()}
         other.counters = {k: [list(c) for c in v] for k, v in self.counters.items()}
+        other.memory = dict(self.memory)
         return other
 
     # -- reading --------------------------------------------------------------------------------
@@ -152,12 +77,19 @@ class Ruleset:
         except KeyError:
             raise unknown_name(f"chain in table {table}", name, chains) from None
 
-    def used(self, table: str, hook: str) -> Chain | None:
-        """The base chain of a table in a hook, if it can do anything at all."""
+    def used(self, table: str, hook: str) -> bool:
+        """True if the base chain of a table in a hook can do anything at all."""
         chain = self.tables.get(table, {}).get(hook)
-        if chain is None or (not chain.rules and chain.policy == "ACCEPT"):
-            return None
-        return chain
+        return chain is not None and (bool(chain.rules) or chain.policy != "ACCEPT")
+
+    def active(self, hook: str, boxes: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of a hook's boxes (tables, and conntrack's own) that can do anything at all."""
+        found = self._active.get(hook)
+        if found is None:
+            own = ("conntrack", "nat", "confirm") if self.tracks else ()
+            here = [box for box in boxes if box != "nat" and self.used(box, hook)]
+            found = self._active[hook] = tuple(b for b in boxes if b in own or b in here)
+        return found
 
     @property
     def tracks(self) -> bool:
@@ -166,12 +98,7 @@ class Ruleset:
         Without one the kernel tracks nothing, and then even the nat table's rules are not asked.
         """
         if self._tracks is None:
-            self._tracks = any(
-                _needs_conntrack(rule)
-                for chains in self.tables.values()
-                for chain in chains.values()
-                for rule in chain.rules
-            )
+            self._tracks = any(_needs_conntrack(rule) for _, _, rule in self.rules())
         return self._tracks
 
     def rules(self) -> Iterator[tuple[str, Chain, Rule]]:
@@ -182,6 +109,10 @@ class Ruleset:
                     yield table, chain, rule
 
     # -- changing -------------------------------------------------------------------------------
+
+    def changed(self) -> None:
+        """Rules or policies changed: what was known about them is found out again."""
+        self._active, self._tracks = {}, None
 
     def table(self, name: str) -> dict[str, Chain]:
         """A table, made with its base chains if it is not there yet."""
@@ -195,7 +126,7 @@ class Ruleset:
         """Puts a chain in place of the one of its name; its counters start from zero."""
         self.table(table)[chain.name] = chain
         self.counters.pop((table, chain.name), None)
-        self._tracks = None
+        self.changed()
 
     def new_chain(self, table: str, name: str) -> None:
         """``iptables -N``; raises ``K8sNetError`` if it is there."""
@@ -215,7 +146,7 @@ class Ruleset:
         if users:
             raise K8sNetError(f"Chain {name} is still used by {', '.join(sorted(set(users)))}.")
         del self.tables[table][name]
-        self._tracks = None
+        self.changed()
 
     def change(self, table: str, chain: str, rules: Sequence[Rule]) -> None:
         """Gives a chain new rules; rules that stay keep their counters."""
@@ -232,65 +163,60 @@ class Ruleset:
         """Runs a packet through a base chain."""
         chains = self.tables[table]
         chain = chains[hook]
-        size = p.size
         matched: list[Matched] = []
         back: list[tuple[Chain, int]] = []
         at = 0
         while True:
-            at, rule = self._next(table, chain, at, p, size)
-            if rule is None:
+            found = self._next(table, chain, at, p)
+            if found is None:
                 if back:
                     chain, at = back.pop()
                     continue
-                chain = chains[hook]  # a goto's end is the base chain's end
-                policy = chain.policy or "ACCEPT"
-                # As the kernel's TRACE does, an untouched empty chain leaves no line.
-                if chain.rules:
-                    matched.append(Matched(table, chain.name, policy, None))
-                self._count(table, chain, len(chain.rules), size)
-                return Result(policy, tuple(matched))
-            target = rule.target
-            if isinstance(target, Jump):
-                kind = "GOTO" if target.goto else "JUMP"
-                matched.append(Matched(table, chain.name, f"{kind} {target.chain}", rule))
+                return self._policy(table, chains[hook], p, matched)
+            at, rule = found
+            _, kind, line, target, _ = rule
+            matched.append(line)
+            if kind == ENTER:
                 if not target.goto:
                     back.append((chain, at))
                 chain, at = chains[target.chain], 0
-            elif target is None or isinstance(target, SetMark | Log):
-                matched.append(Matched(table, chain.name, "CONTINUE", rule))
-                if isinstance(target, SetMark):
-                    p.mark = target.apply(p.mark)
-            elif isinstance(target, Nat):
-                matched.append(Matched(table, chain.name, "ACCEPT", rule))
-                return Result("ACCEPT", tuple(matched), nat=target)
-            elif isinstance(target, Reject):
-                matched.append(Matched(table, chain.name, "DROP", rule))
-                return Result("DROP", tuple(matched), reject=target)
-            else:
-                matched.append(Matched(table, chain.name, target.word, rule))
-                if target.word != "RETURN":
-                    return Result(target.word, tuple(matched))
+            elif kind == MARK:
+                p.mark = target.apply(p.mark)
+            elif kind == LEAVE:
                 # RETURN in a base chain, or behind a goto, leaves it to the policy.
-                chain, at = back.pop() if back else (chains[hook], len(chains[hook].rules))
+                if not back:
+                    return self._policy(table, chains[hook], p, matched)
+                chain, at = back.pop()
+            elif kind != CONTINUE:
+                return _end(line.verdict, matched, target)
 
-    def _next(
-        self, table: str, chain: Chain, start: int, p: Probe, size: int
-    ) -> tuple[int, Rule | None]:
+    def _policy(self, table: str, chain: Chain, p: Probe, matched: list[Matched]) -> Result:
+        policy = chain.policy or "ACCEPT"
+        # As the kernel's TRACE does, an untouched empty chain leaves no line.
+        if chain.rules:
+            matched.append(Matched(table, chain.name, policy, None))
+        self._count(table, chain, len(chain.rules), p.size)
+        return Result(policy, tuple(matched))
+
+    def _next(self, table: str, chain: Chain, start: int, p: Probe) -> tuple[int, Ready] | None:
         """The next rule that matches, and the place behind it."""
-        tests = chain.tests
-        for at in chain.candidates(p):
-            if at < start:
-                continue
-            if p.pinned is not None and self._chance(chain.rules[at]):
-                if not self.leads_to(table, chain.rules[at], p.pinned):
-                    continue
-            elif not _passes(tests[at], p):
-                continue
-            p.evaluated += at + 1 - start
-            self._count(table, chain, at, size)
-            return at + 1, chain.rules[at]
-        p.evaluated += len(tests) - start
-        return len(tests), None
+        ready = chain.ready(table)
+        for at in chain.candidates(p, start):
+            rule = ready[at]
+            if rule.chance and p.pinned is not None:
+                hit = self.leads_to(table, chain.rules[at], p.pinned)
+            else:
+                hit = True
+                for test in rule.tests:  # all() over a generator takes twice the time here
+                    if not test(p):
+                        hit = False
+                        break
+            if hit:
+                p.evaluated += at + 1 - start
+                self._count(table, chain, at, p.size)
+                return at + 1, rule
+        p.evaluated += len(ready) - start
+        return None
 
     def _count(self, table: str, chain: Chain, at: int, size: int) -> None:
         counts = self.counters.get((table, chain.name))
@@ -298,12 +224,9 @@ class Ruleset:
             counts = self.counters[table, chain.name] = [
                 [0, 0] for _ in range(len(chain.rules) + 1)
             ]
-        counts[at][0] += 1
-        counts[at][1] += size
-
-    @staticmethod
-    def _chance(rule: Rule) -> bool:
-        return any(type(m) is Statistic and m.mode == "random" for m in rule.matches)
+        count = counts[at]
+        count[0] += 1
+        count[1] += size
 
     def leads_to(self, table: str, rule: Rule, address: str) -> bool:
         """True if a rule's target can end in a DNAT to ``address`` (it pins what chance picks)."""
@@ -319,12 +242,10 @@ class Ruleset:
         return False
 
 
-def _passes(tests: tuple[Test, ...], p: Probe) -> bool:
-    # A plain loop takes half the time of all() over a generator, and this is the hottest line.
-    for test in tests:  # noqa: SIM110
-        if not test(p):
-            return False
-    return True
+def _end(verdict: str, matched: list[Matched], target: object) -> Result:
+    nat = target if isinstance(target, Nat) else None
+    reject = target if isinstance(target, Reject) else None
+    return Result(verdict, tuple(matched), nat, reject)
 
 
 def _needs_conntrack(rule: Rule) -> bool:

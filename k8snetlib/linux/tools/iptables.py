@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from k8snetlib.errors import BadCommand, nearest
 from k8snetlib.linux.netfilter import rule as r
+from k8snetlib.linux.netfilter.chain import Chain
 from k8snetlib.linux.netfilter.syntax import TARGETS, Reader, RuleError, Word, read_rule
-from k8snetlib.linux.netfilter.tables import BASE_CHAINS, Chain, Ruleset
+from k8snetlib.linux.netfilter.tables import BASE_CHAINS, Ruleset
 from k8snetlib.linux.tools.iptables_list import Look, chains_of, counts_of, listing
 from k8snetlib.linux.tools.services import service_port
 
@@ -372,8 +373,7 @@ def _zero(ruleset: Ruleset, line: Line) -> str:
     chains = [_chain(ruleset, line)] if line.args else chains_of(ruleset, line.table)
     for chain in chains:
         counts = counts_of(ruleset, line.table, chain)
-        places = [int(line.args[1]) - 1] if len(line.args) > 1 else range(len(counts))
-        for at in places:
+        for at in [int(line.args[1]) - 1] if len(line.args) > 1 else range(len(counts)):
             if 0 <= at < len(counts):
                 counts[at][:] = [0, 0]
     return ""

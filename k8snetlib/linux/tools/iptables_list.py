@@ -13,8 +13,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from k8snetlib.linux.netfilter import rule as r
+from k8snetlib.linux.netfilter.chain import Chain
 from k8snetlib.linux.netfilter.syntax import ICMP_NAMES
-from k8snetlib.linux.netfilter.tables import BASE_CHAINS, Chain, Ruleset
+from k8snetlib.linux.netfilter.tables import BASE_CHAINS, Ruleset
 from k8snetlib.linux.tools.services import service_name
 from k8snetlib.packet import PROTO_NAMES
 

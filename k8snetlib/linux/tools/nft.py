@@ -20,7 +20,7 @@ from k8snetlib.packet import PROTO_NAMES
 
 if TYPE_CHECKING:
     from k8snetlib.address import Prefix
-    from k8snetlib.linux.netfilter.tables import Chain
+    from k8snetlib.linux.netfilter.chain import Chain
     from k8snetlib.linux.netns import Netns
 
 _HERE = "nft list ruleset, nft list tables, nft list table ip TABLE, nft list chain ip TABLE CHAIN"
