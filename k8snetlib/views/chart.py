@@ -71,7 +71,7 @@ class Chart(NamedTuple):
 def lay_out(extra: tuple[tuple[str, str], ...] = ()) -> Chart:
     """Where everything stands; ``extra`` are (card, row) pairs beyond those of ``CARDS``."""
     rows_of = {
-        card: (*rows, *(row for at, row in extra if at == card and row not in rows))
+        card: tuple(dict.fromkeys((*rows, *(row for at, row in extra if at == card))))
         for card, (_, rows) in CARDS.items()
     }
     tall = {c: CARD_HEAD + ROW_H * len(rows) + CARD_FOOT for c, rows in rows_of.items()}

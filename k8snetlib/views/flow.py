@@ -11,7 +11,8 @@ OUTPUT at what this host sends; where it *drops* it is the box that confirms a n
 What may not live here: positions (``chart``), decisions: it reads a ``Trace`` and nothing else.
 
 Simplified here: a box that a packet met more than once shows what it decided last; ``confirm`` is
-lit only where it drops, for the trace has no step of it otherwise.
+lit only where it drops, for the trace has no step of it otherwise; a bridged frame's PREROUTING is
+shown only if a rule was asked there.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class _Walk:
         self.forwarded = False
         self.filtered = False  # netfilter saw it on the bridge (br_netfilter)
         self.bridges: set[str] = set()
+        self.waited = False  # a piece that waited for its packet, and goes on as a piece
 
     def place(self, step: Step) -> tuple[str, str]:
         """The card and the row of a step."""
@@ -86,6 +88,7 @@ class _Walk:
             return (self.card if self.card in ("in", "bridge") else "out"), stage
         if stage == "fragment":
             leaving = self.own or self.forwarded or self.card in ("", "POSTROUTING", "FORWARD")
+            leaving, self.waited = leaving or self.waited, True
             return ("out" if leaving else "routing" if self.card == "routing" else "in"), stage
         if stage in _PROCESS:
             return "process", stage
@@ -201,6 +204,8 @@ def _rows(found: Sequence[Met], names: Names) -> tuple[tuple[str, ...], ...]:
 
 def _told(found: Sequence[Met]) -> str:
     """The boxes in words, in order; a crossed hook in its place."""
+    if not found:
+        return "No box: nothing was recorded here."
     empty, lines = set(crossed(found)), []
     for met in found:
         for card in met.way[:-1]:
@@ -242,7 +247,7 @@ def blank(sheet: Sheet, chart: Chart, found: Sequence[Met] = ()) -> None:
         for (where, row), at in chart.rows.items():
             if where == card:
                 numbers = [m.number for m in found if (m.card, m.row) == (card, row)]
-                _row(sheet, at, (card, row), lit.get((card, row)), numbers, tone or "faint")
+                _row(sheet, at, (card, row), lit.get((card, row)), numbers)
 
 
 def _aside(card: str, found: Sequence[Met], state: str) -> str:
@@ -256,7 +261,7 @@ def _aside(card: str, found: Sequence[Met], state: str) -> str:
 
 
 def _row(
-    sheet: Sheet, box: Box, name: tuple[str, str], met: Met | None, numbers: list[int], tone: str
+    sheet: Sheet, box: Box, name: tuple[str, str], met: Met | None, numbers: list[int]
 ) -> None:  # fmt: skip
     card, row = name
     y = box.y + 15.5
@@ -264,7 +269,7 @@ def _row(
     with sheet.group(f"{card}:{row}"):
         sheet.box(box, f"row{' on' if met else ''}{' bad' if bad else ''}", 6)
         if met is None:
-            sheet.words(box, Point(box.x + 30, y), row, "plain", "", tone)
+            sheet.words(box, Point(box.x + 30, y), row, "plain", "", "faint")
             return
         number = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}, {numbers[-1]}"
         if len(numbers) > 2:
@@ -277,23 +282,35 @@ def _row(
         sheet.words(box, Point(box.right - 7, y), said, "small", "end", "wrong" if bad else "")
 
 
-def legend(sheet: Sheet, chart: Chart, lines: tuple[str, ...], walked: bool = False) -> None:
+#: What the signs of a walked drawing mean.
+SIGNS = {
+    "number": "order of the boxes",
+    "goes on": "goes on; rules matched",
+    "crossed": "crossed: no rule asked",
+}
+
+
+def legend(
+    sheet: Sheet, chart: Chart, lines: tuple[str, ...], signs: tuple[str, ...] = ()
+) -> None:  # fmt: skip
     """Whose kernel this is and, once walked, what the signs mean."""
     box = chart.legend
     with sheet.group():
+        sheet.box(box, "row")
         y = box.y + 16
         for n, line in enumerate(lines):
-            sheet.words(box, Point(box.x, y), line, "small" if n else "title")
+            sheet.words(box, Point(box.x + 2, y), line, "small" if n else "title")
             y += 20
-        if not walked:
-            return
-        y += 6
-        sheet.badge(Point(box.x + 2, y), "1")
-        sheet.words(box, Point(box.x + 32, y + 4), "order of the boxes", "small")
-        sheet.words(box, Point(box.x + 4, y + 28), "→", "strong")
-        sheet.words(box, Point(box.x + 32, y + 28), "goes on; rules matched", "small")
-        sheet.box(Box(box.x + 1, y + 40, 22, 15), "card crossed", 4)
-        sheet.words(box, Point(box.x + 32, y + 52), "crossed: no rule asked", "small")
+        for sign in signs:
+            y += 8
+            if sign == "number":
+                sheet.badge(Point(box.x + 2, y - 4), "1")
+            elif sign == "goes on":
+                sheet.words(box, Point(box.x + 4, y), "→", "strong")
+            else:
+                sheet.box(Box(box.x + 1, y - 12, 22, 15), "card crossed", 4)
+            sheet.words(box, Point(box.x + 32, y), SIGNS[sign], "small")
+            y += 18
 
 
 def _in_lines(words: str, room: int = 27) -> tuple[str, ...]:
@@ -303,7 +320,7 @@ def _in_lines(words: str, room: int = 27) -> tuple[str, ...]:
         if lines[-1] and len(lines[-1]) + len(word) >= room:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
-    return tuple(lines[:3])
+    return (*lines[:2], f"{lines[2]} …") if len(lines) > 3 else tuple(lines)
 
 
 def packet_flow(what: Hop | Trace | None = None, netns: str = "") -> Picture:
@@ -319,28 +336,29 @@ def packet_flow(what: Hop | Trace | None = None, netns: str = "") -> Picture:
     found = walk(hops)
     names = what.frames[0].names if isinstance(what, Trace) and what.frames else NO_NAMES
     label = packet_title(what, names) if isinstance(what, Trace) else ""
-    chart, sheet = lay_out(_extra(found)), Sheet()
-    draw_edges(sheet, chart, _edges(found))
-    blank(sheet, chart, found)
     where = hops[0].netns
-    legend(sheet, chart, (where, *_in_lines(label)), walked=True)
+    chart, sheet = on_paper(found, (where, *_in_lines(label)))
     title = f"The packet-flow drawing of {where}, walked"
     title += f" by {label}" if label else ""
-    if not found:
-        return Picture(sheet.svg((chart.width, chart.height), title, "No box.", STYLE), title)
-    last = found[-1].step
-    caption = f"{title}. Last box: {box_words(found[-1])}: {annotate(last.reason, names)}."
     told = _told(found)
+    caption = f"{title}. At the end: {annotate(found[-1].step.reason, names)}." if found else ""
     picture = sheet.svg((chart.width, chart.height), title, told, STYLE)
     return Picture(picture, f"{title}:\n{told}", caption, _rows(found, names), "every box")
 
 
+def on_paper(found: Sequence[Met], lines: tuple[str, ...]) -> tuple[Chart, Sheet]:
+    """The drawing with the boxes of ``found`` lit; ``lines`` say whose it is."""
+    chart, sheet = lay_out(_extra(found)), Sheet()
+    draw_edges(sheet, chart, _edges(found))
+    blank(sheet, chart, found)
+    signs = ("number", "goes on", *(("crossed",) if crossed(found) else ()))
+    legend(sheet, chart, lines, signs if found else ())
+    return chart, sheet
+
+
 def _drawing_alone() -> Picture:
-    chart, sheet = lay_out(), Sheet()
-    draw_edges(sheet, chart, ())
-    blank(sheet, chart)
-    legend(sheet, chart, ("One kernel", "Five hooks, in capitals.", "The tables of a hook",
-                           "speak from top to bottom."))  # fmt: skip
+    said = "Five hooks, in capitals. The tables of a hook speak from top to bottom."
+    chart, sheet = on_paper((), ("One kernel", *_in_lines(said)))
     title = "The packet-flow drawing of one kernel"
     hooks = [f"{card}: {', '.join(rows)}" for card, (_, rows) in CARDS.items() if card.isupper()]
     words = (

@@ -267,16 +267,17 @@ def svg(layout: Layout, title: str, desc: str, extra: str = "") -> str:
 
 
 def document(
-    width: float, height: float, title: str, desc: str, inner: str, style: str, least: float = 0.66
-) -> str:
+    width: float, height: float, title: str, desc: str, inner: str, style: str,
+    sizes: tuple[float, float] = (0.66, 1.25),
+) -> str:  # fmt: skip
     """A whole SVG document with a name and a description that a screen reader finds.
 
     Parameters: ``width`` and ``height`` in px; ``inner`` is what is drawn, ``style`` how it looks;
-    below ``least`` times its width the picture does not shrink (the page then scrolls it).
+    ``sizes`` is how far the picture shrinks and grows, in times its width.
     """
     mark = sha256("\n".join((title, desc, inner)).encode()).hexdigest()[:10]
     # On a wide page not much larger than life, on a narrow one still readable (it then scrolls).
-    size = f"max-width:{width * 1.25:.0f}px;min-width:{width * least:.0f}px"
+    size = f"max-width:{width * sizes[1]:.0f}px;min-width:{width * sizes[0]:.0f}px"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="k8snet k8snet-svg" role="img" '
         f'viewBox="0 0 {number(width)} {number(height)}" style="{size}" '

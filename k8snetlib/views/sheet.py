@@ -146,7 +146,7 @@ class Sheet:
     def svg(self, size: tuple[float, float], title: str, desc: str, style: str) -> str:
         """The finished picture; ``size`` is its width and height in px."""
         inner = "\n".join(self.parts)
-        return document(*size, title, desc, inner, STYLE + style, least=0.84)
+        return document(*size, title, desc, inner, STYLE + style, (0.84, 1.04))
 
 
 def _sign(value: float) -> int:

@@ -251,7 +251,10 @@ class _Drawing:
     def _nobody(self, box: Box) -> None:
         with self.sheet.group():
             self.sheet.box(box, "nobody", 10)
-            self._lines(box, ("empty", "no other container has joined"))
+            self._lines(box, ("empty", self._empty()))
+
+    def _empty(self) -> str:
+        return "no other container has joined" if self.pod else "no process listens here"
 
     def _row(self, n: int) -> Box:
         y = self.rows_y + n * (DEVICE_H + DEVICE_GAP)
@@ -344,7 +347,7 @@ def _words(drawing: _Drawing) -> str:
         listens = f"listens on {', '.join(sockets)}" if sockets else "has no listening socket"
         said.append(f"{card.name} ({card.role}) {listens}.")
     if not drawing.cards:
-        said.append("No other container has joined.")
+        said.append(f"{drawing._empty().capitalize()}.")
     devices = [f"{d.name} {_addresses(d)} ({_purpose(d)})" for d in drawing.devices]
     devices += [f"{d.name} without address" for d in drawing.others]
     said.append(f"Devices: {', '.join(devices) or 'none'}.")
