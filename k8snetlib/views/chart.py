@@ -24,8 +24,8 @@ from k8snetlib.linux.netfilter.hooks import HOOKS
 from k8snetlib.views.geometry import Box, Point
 from k8snetlib.views.sheet import Sheet
 
-MARGIN, GAP, RISE = 26.0, 34.0, 38.0
-CARD_W, CARD_HEAD, ROW_H, CARD_FOOT = 216.0, 29.0, 23.0, 8.0
+MARGIN, GAP, RISE = 26.0, 34.0, 34.0
+CARD_W, CARD_HEAD, ROW_H, CARD_FOOT = 216.0, 29.0, 22.5, 8.0
 
 STYLE = (
     ".k8snet-svg .card.on{fill:var(--k-ground);stroke:var(--k-packet);stroke-width:2.6}"

@@ -55,7 +55,8 @@ def _scene(chart: Chart, netns: str) -> str:
     legend(sheet, chart, (netns, "The kernel of this namespace,", "box by box."))
     title = f"The packet-flow drawing of {netns}"
     hooks = ", ".join(card for card in CARDS if card.isupper())
-    return sheet.svg((chart.width, chart.height), title, f"Its hooks: {hooks}.", STYLE)
+    # Smaller than the still drawing, so that what the step says is in sight below it.
+    return sheet.svg((chart.width, chart.height), title, f"Its hooks: {hooks}.", STYLE, 0.92)
 
 
 def _middle(chart: Chart, met: Met) -> Point:

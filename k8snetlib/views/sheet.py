@@ -59,15 +59,14 @@ class Label(NamedTuple):
     @property
     def extent(self) -> Box:
         """About the room that the words take; errs on the large side."""
-        size, bold = KINDS[self.kind]
-        width = text_width(self.words, size, bold)
+        size, width = KINDS[self.kind][0], width_of(self.words, self.kind)
         left = self.x - {"": 0.0, "middle": width / 2, "end": width}[self.end]
         return Box(left, self.y - 0.8 * size, width, 1.05 * size)
 
 
 def width_of(words: str, kind: str) -> float:
-    """About how wide words of a kind are, in px."""
-    return text_width(words, *KINDS[kind])
+    """About how wide words of a kind are, in px; a 1 is as wide as any digit (tabular-nums)."""
+    return text_width(words.replace("1", "0"), *KINDS[kind])
 
 
 def fitted(words: str, kind: str, room: float) -> str:
@@ -143,10 +142,13 @@ class Sheet:
         middle = f'cx="{number(at.x)}" cy="{number(at.y)}"'
         self.parts.append(f'<circle class="{kind}" {middle} r="{number(radius)}"/>')
 
-    def svg(self, size: tuple[float, float], title: str, desc: str, style: str) -> str:
-        """The finished picture; ``size`` is its width and height in px."""
+    def svg(
+        self, size: tuple[float, float], title: str, desc: str, style: str, most: float = 1.04
+    ) -> str:  # fmt: skip
+        """The finished picture; ``size`` is its width and height in px, ``most`` how many times
+        that it may grow on a wide page."""
         inner = "\n".join(self.parts)
-        return document(*size, title, desc, inner, STYLE + style, (0.84, 1.04))
+        return document(*size, title, desc, inner, STYLE + style, (0.84, most))
 
 
 def _sign(value: float) -> int:

@@ -98,7 +98,7 @@ def test_the_still_form_is_the_walked_drawing(exchange):
 @pytest.mark.parametrize(
     ("packet", "netns", "said"),
     [
-        (None, "node9", "Did you mean node1"),
+        (None, "node9", "Did you mean node2 or node1"),
         (None, "node3", "Did you mean"),
         (0, "backend", "Known: "),
         (99, "node1", "Packets: 0 to 10"),
