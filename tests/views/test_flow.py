@@ -329,3 +329,32 @@ def test_the_drawing_alone_fits():
     assert cut(sheet) == []
     words = packet_flow().text
     assert all(f"{hook}: {', '.join(tables)}" in words for hook, tables in HOOKS.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("forwarded, from a bridge",
+         "in>PREROUTING PREROUTING>bridge bridge>routing routing>FORWARD FORWARD>POSTROUTING"
+         " POSTROUTING>out"),
+        ("into a TUN device",
+         "in>bridge bridge>PREROUTING PREROUTING>routing routing>FORWARD FORWARD>POSTROUTING"
+         " POSTROUTING>out out>process process>own own>OUTPUT OUTPUT>POSTROUTING POSTROUTING>out"),
+        ("bridged, part of a connection",
+         "in>PREROUTING PREROUTING>bridge bridge>FORWARD FORWARD>POSTROUTING POSTROUTING>out"),
+        ("bridged, no rules", "in>bridge bridge>out"),
+        ("ARP, flooded", "in>bridge bridge>out"),
+        ("the rejection itself",
+         "process>own own>OUTPUT OUTPUT>POSTROUTING POSTROUTING>out out>bridge bridge>out"),
+    ],
+)  # fmt: skip
+def test_lines_that_were_walked(name, way):
+    how, netns, *_ = HOPS[name]
+    found = walk(visits(how(), netns))
+    assert [f"{a}>{b}" for met in found for a, b in pairwise(met.way)] == way.split()
+
+
+def test_an_arp_answer_leaves_by_the_bridge():
+    answer = Cluster.example().ping("web2", "node1").packets[1]
+    ways = [met.way for met in walk(visits(answer, "node1"))]
+    assert ways == [(), ("out",), ("out", "bridge"), ("bridge", "out")]

@@ -59,9 +59,10 @@ def test_every_step_stands_in_its_row(walked):
             assert step["path"].startswith("M")
 
 
-def test_start_and_questions_point_into_the_shorter_list(exchange):
-    """web2 saw three of the ARP packets; the others' places in the list are gone."""
-    data = play(exchange, netns="node1").data
+@pytest.mark.parametrize("netns", ["web2", "node1", "node2"])
+def test_start_and_questions_point_into_the_shorter_list(exchange, netns):
+    """Packets that a namespace never saw are left out, and the places of others move up."""
+    data = play(exchange, netns=netns).data
     whole = player_data(exchange)
     assert data["packets"][data["start"]]["n"] == exchange.request.n
     for packet in data["packets"]:
@@ -71,17 +72,19 @@ def test_start_and_questions_point_into_the_shorter_list(exchange):
                 assert asked.startswith("ARP: who has")
     waits = [s["see"] for p in data["packets"] for s in p["steps"] if s["verdict"] == "park"]
     before = [s["see"] for p in whole["packets"] for s in p["steps"]
-              if s["verdict"] == "park" and s["netns"] == "node1"]  # fmt: skip
+              if s["verdict"] == "park" and s["netns"] == netns]  # fmt: skip
     assert [data["packets"][at]["n"] for at in waits] == before
-    assert data["picture"] == "Packet-flow drawing of node1"
-    assert data["title"].endswith(", at node1")
+    assert data["picture"] == f"Packet-flow drawing of {netns}"
+    assert data["title"].endswith(f", at {netns}")
     assert set(data["stages"]) == {s["stage"] for p in data["packets"] for s in p["steps"]}
 
 
 def test_the_way_leads_from_card_to_card_and_from_row_to_row(service):
     data = play(service, netns="node1").data
     steps = {s["anchor"]: s for s in data["packets"][data["start"]]["steps"]}
-    assert steps["PREROUTING:conntrack"]["path"].count("M") == 2  # the arrow, the place
+    _, arrow, dot = steps["PREROUTING:conntrack"]["path"].split("M")
+    assert arrow.split("L")[0] != arrow.split("L")[1]
+    assert dot.split()[0] == dot.split()[1].split("L")[1]  # straight down, a tenth of a px
     nat = steps["PREROUTING:nat"]["path"]
     assert nat.count("M") == 1
     start, end = ([float(n) for n in p.split()] for p in nat[1:].split("L"))

@@ -10,6 +10,8 @@ from k8snetlib import Cluster
 from k8snetlib.linux.netns import Netns
 from k8snetlib.linux.sockets import Listener, listen
 from k8snetlib.views import pod_xray
+from k8snetlib.views.geometry import Box, Point
+from k8snetlib.views.sheet import Sheet
 from k8snetlib.views.xray import _Drawing, container_of
 from tests.views.paper import cut, faults
 
@@ -173,3 +175,20 @@ def test_a_clone_is_seen_as_it_is_now(cluster):
     assert "9000" not in pod_xray(mended["web1"]).text
     assert "9000" in pod_xray(cluster["web1"]).text
     assert "a port of docker0" in pod_xray(mended["web1"]).text
+
+
+def test_no_line_runs_through_another_socket():
+    """Sockets stand on stairs: the line of each passes left of all below it."""
+    svg = "\n".join(_Drawing(NAMESPACES["many sockets"]()).draw().parts)
+    lines = [float(x) for x in re.findall(r'<path class="wire" d="M([\d.]+) ', svg)]
+    lefts = [float(x) for x in re.findall(r'<rect class="socket" x="([\d.]+)"', svg)]
+    assert len(lines) == len(lefts) == 8
+    assert all(line < left for n, line in enumerate(lines) for left in lefts[n + 1 :])
+
+
+@pytest.mark.parametrize("end", ["", "end", "middle"])
+def test_words_are_cut_at_both_edges(end):
+    sheet, box = Sheet(), Box(10, 10, 100, 20)
+    at = {"": 14, "end": 106, "middle": 60}[end]
+    sheet.words(box, Point(at, 24), "far too long for such a small box", "plain", end)
+    assert cut(sheet) and faults(sheet, 200, 200) == []
