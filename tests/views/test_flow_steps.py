@@ -84,7 +84,8 @@ def test_the_way_leads_from_card_to_card_and_from_row_to_row(service):
     steps = {s["anchor"]: s for s in data["packets"][data["start"]]["steps"]}
     _, arrow, dot = steps["PREROUTING:conntrack"]["path"].split("M")
     assert arrow.split("L")[0] != arrow.split("L")[1]
-    assert dot.split()[0] == dot.split()[1].split("L")[1]  # straight down, a tenth of a px
+    at = steps["PREROUTING:conntrack"]["at"]
+    assert [float(n) for n in dot.split("L")[0].split()] == at
     nat = steps["PREROUTING:nat"]["path"]
     assert nat.count("M") == 1
     start, end = ([float(n) for n in p.split()] for p in nat[1:].split("L"))
