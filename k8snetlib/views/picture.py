@@ -53,18 +53,25 @@ FIGURE_STYLE = (
 class Picture:
     """A finished picture: ``svg`` (a whole SVG document) and ``text`` (the same in words).
 
-    ``caption`` is one line of text, ``table`` the rows below the picture, its head first.
+    ``caption`` is one line of text, ``table`` the rows below the picture, its head first; ``each``
+    says what a row is.
     """
 
-    __slots__ = ("_caption", "_table", "svg", "text")
+    __slots__ = ("_caption", "_each", "_table", "svg", "text")
 
     def __init__(
-        self, svg: str, text: str, caption: str = "", table: tuple[tuple[str, ...], ...] = ()
+        self,
+        svg: str,
+        text: str,
+        caption: str = "",
+        table: tuple[tuple[str, ...], ...] = (),
+        each: str = "every step",
     ) -> None:
         self.svg = svg
         self.text = text
         self._caption = caption
         self._table = table
+        self._each = each
 
     def __repr__(self) -> str:
         return self.text
@@ -80,7 +87,7 @@ class Picture:
         if self._caption:
             parts.append(f'<p class="caption">{escape(self._caption)}</p>')
         if self._table:
-            parts.append(_table(self._table))
+            parts.append(_table(self._table, self._each))
         return f'<div class="k8snet k8snet-figure">{"".join(parts)}</div>'
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -93,13 +100,13 @@ class Picture:
         return {"text/html": self.html, "image/svg+xml": self.svg, "text/plain": self.text}
 
 
-def _table(rows: tuple[tuple[str, ...], ...]) -> str:
+def _table(rows: tuple[tuple[str, ...], ...], each: str) -> str:
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in rows[0])
     body = "".join(
         "<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:]
     )
     return (
-        "<details><summary>The same in words: every step</summary>"
+        f"<details><summary>The same in words: {escape(each)}</summary>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></details>"
     )
 

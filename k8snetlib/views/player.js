@@ -137,7 +137,7 @@ function render({ model, el }) {
   scene.append(future, travelled, token);
   const anchors = new Map();
   for (const thing of scene.querySelectorAll("[data-anchor]")) anchors.set(thing.dataset.anchor, thing);
-  const stage = make("div", { class: "stage", tabindex: "0", role: "group", "aria-label": "Picture of the cluster" }, scene);
+  const stage = make("div", { class: "stage", tabindex: "0", role: "group", "aria-label": data.picture }, scene);
 
   // -- buttons and slider --------------------------------------------------------------------
   const buttons = {};

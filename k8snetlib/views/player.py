@@ -4,7 +4,8 @@ The browser side (``player.js``) decides nothing: ``player_data`` works out ever
 goes to the browser once, so that scrubbing needs no kernel. The data is one JSON document::
 
     {"title": "web2 to 10.1.20.3", "outcome": "delivered", "reason": "…",
-     "scene": "<svg …>",                     the cluster, standing still
+     "scene": "<svg …>",                     the picture, standing still
+     "picture": "Picture of the cluster",    what it is called
      "start": 2,                             the packet shown first (its place in "packets")
      "stages": {"route": "the kernel looks up …"},
      "packets": [{"n": 2, "title": "TCP SYN: web2 to backend", "role": "request",
@@ -34,6 +35,8 @@ from typing import Any
 from k8snetlib.packet import Ethernet, Packet, stack_of
 from k8snetlib.trace import STAGES, Exchange, Names, Step, Trace, is_hook, rule_line
 from k8snetlib.views import scene
+from k8snetlib.views.flow import packet_flow
+from k8snetlib.views.flow_steps import at_kernel
 from k8snetlib.views.geometry import number, path_data
 from k8snetlib.views.headers import changes, state
 from k8snetlib.views.layout import lay_out
@@ -70,6 +73,7 @@ def player_data(exchange: Exchange, packet: Which = None) -> dict[str, Any]:
         "outcome": exchange.outcome,
         "reason": annotate(exchange.reason, names),
         "scene": scene.svg(layout, f"The cluster: {title}", scene.in_words(layout)),
+        "picture": "Picture of the cluster",
         "start": next((at for at, t in enumerate(exchange.packets) if t.n == first), 0),
         "stages": {stage: words for stage, words in STAGES.items() if stage in used},
         "packets": [_packet(exchange, trace, layout) for trace in exchange.packets],
@@ -211,10 +215,16 @@ class Player:
         return (both, metadata) if metadata else both
 
 
-def play(exchange: Exchange, packet: Which = None) -> Player:
+def play(exchange: Exchange, packet: Which = None, netns: str = "") -> Player:
     """The step player: walk each packet of ``exchange`` box by box.
 
-    Parameters: ``packet`` is the packet shown first, as for ``draw`` (the request, if not given).
-    Raises ``UnknownName`` if the exchange has no such packet.
+    Parameters: ``packet`` is the packet shown first, as for ``draw`` (the request, if not given);
+    with ``netns``, the way through that namespace's kernel alone, in the packet-flow drawing.
+    Raises ``UnknownName`` if the exchange has no such packet, or that packet was never there.
     """
-    return Player(player_data(exchange, packet), draw(exchange, packet))
+    data = player_data(exchange, packet)
+    if netns:
+        chosen = choose(exchange, packet)
+        still = packet_flow(chosen, netns)
+        return Player(at_kernel(data, exchange, netns, chosen.n), still)
+    return Player(data, draw(exchange, packet))

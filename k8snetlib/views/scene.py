@@ -263,16 +263,28 @@ def svg(layout: Layout, title: str, desc: str, extra: str = "") -> str:
     """The whole picture. ``title`` names it, ``desc`` tells it in words; ``extra`` is SVG drawn on
     top of it. The ids inside follow from the content: same picture, same text."""
     inner = body(layout) + ("\n" + extra if extra else "")
+    return document(layout.width, layout.height, title, desc, inner, STYLE)
+
+
+def document(
+    width: float, height: float, title: str, desc: str, inner: str, style: str,
+    sizes: tuple[float, float] = (0.66, 1.25),
+) -> str:  # fmt: skip
+    """A whole SVG document with a name and a description that a screen reader finds.
+
+    Parameters: ``width`` and ``height`` in px; ``inner`` is what is drawn, ``style`` how it looks;
+    ``sizes`` is how far the picture shrinks and grows, in times its width.
+    """
     mark = sha256("\n".join((title, desc, inner)).encode()).hexdigest()[:10]
-    width, height = number(layout.width), number(layout.height)
     # On a wide page not much larger than life, on a narrow one still readable (it then scrolls).
-    size = f"max-width:{layout.width * 1.25:.0f}px;min-width:{layout.width * 0.66:.0f}px"
+    size = f"max-width:{width * sizes[1]:.0f}px;min-width:{width * sizes[0]:.0f}px"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="k8snet k8snet-svg" role="img" '
-        f'viewBox="0 0 {width} {height}" style="{size}" aria-labelledby="k{mark}-t k{mark}-d">\n'
+        f'viewBox="0 0 {number(width)} {number(height)}" style="{size}" '
+        f'aria-labelledby="k{mark}-t k{mark}-d">\n'
         f'<title id="k{mark}-t">{escape(title)}</title>\n'
         f'<desc id="k{mark}-d">{escape(desc)}</desc>\n'
-        f"<style>{theme_css()}{STYLE}</style>\n{inner}\n</svg>"
+        f"<style>{theme_css()}{style}</style>\n{inner}\n</svg>"
     )
 
 

@@ -6,11 +6,12 @@ import re
 
 import pytest
 
-from k8snetlib.views import scene
+from k8snetlib.views import chart, scene, sheet, xray
 from k8snetlib.views.palette import COLOURS, TEXT_ON, contrast, theme_css
 from k8snetlib.views.picture import FIGURE_STYLE
 from k8snetlib.views.player import player_style
 
+STYLES = "".join((scene.STYLE, FIGURE_STYLE, player_style(), sheet.STYLE, chart.STYLE, xray.STYLE))
 PAIRS = [(text, ground) for text, grounds in TEXT_ON.items() for ground in grounds]
 
 
@@ -36,16 +37,14 @@ def test_lines_stand_out(line, theme):
 
 
 def test_every_text_colour_is_tested():
-    styles = scene.STYLE + FIGURE_STYLE + player_style()
-    used = set(re.findall(r"[;{ ](?:color|fill): ?var\(--k-([\w-]+)\)", styles))
+    used = set(re.findall(r"[;{ ](?:color|fill): ?var\(--k-([\w-]+)\)", STYLES))
     shapes = {name for name in COLOURS if name.endswith(("-fill", "-band"))}
-    shapes |= {"ground", "card", "packet", "packet-deep", "reply"}
+    shapes |= {"ground", "card", "packet", "packet-deep", "reply", "line", "pod", "process"}
     assert used - shapes <= set(TEXT_ON)
 
 
 def test_every_variable_exists():
-    styles = scene.STYLE + FIGURE_STYLE + player_style()
-    assert set(re.findall(r"var\(--k-([\w-]+)\)", styles)) <= set(COLOURS)
+    assert set(re.findall(r"var\(--k-([\w-]+)\)", STYLES)) <= set(COLOURS)
 
 
 @pytest.mark.parametrize(

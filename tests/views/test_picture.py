@@ -16,7 +16,7 @@ import pytest
 from k8snetlib import Cluster
 from k8snetlib.errors import UnknownName
 from k8snetlib.trace import rule_line
-from k8snetlib.views import draw, play
+from k8snetlib.views import draw, packet_flow, play, pod_xray
 from k8snetlib.views.layout import lay_out
 from k8snetlib.views.plan import SMALL
 from tests.views.conftest import nodes_with_pods
@@ -32,6 +32,10 @@ PICTURES = {
     "one-node": lambda cluster, exchange: draw(nodes_with_pods([2])),
     "vxlan": lambda cluster, exchange: draw(Cluster.example("vxlan").ping("web2", "backend")),
     "host-gw": lambda cluster, exchange: draw(Cluster.example("host-gw").ping("web2", "backend")),
+    "xray": lambda cluster, exchange: pod_xray(cluster["web1"]),
+    "xray-node": lambda cluster, exchange: pod_xray(cluster["node1"]),
+    "flow-alone": lambda cluster, exchange: packet_flow(),
+    "flow": lambda cluster, exchange: packet_flow(exchange.request, "node1"),
     "twelve-nodes": lambda cluster, exchange: draw(nodes_with_pods([0, 1, 2, 3, 5, 2] * 2)),
 }
 
