@@ -139,12 +139,20 @@ def ends(packet: Packet) -> str:
 
 
 def paths(
-    netns: str, kernel: Sequence[Path], model: Sequence[Path], ports: Ports, *, repeats: bool
+    netns: str,
+    kernel: Sequence[Path],
+    model: Sequence[Path],
+    ports: Ports,
+    *,
+    repeats: bool,
+    at_once: bool = False,
 ) -> tuple[int, list[str]]:
     """How many different ways through the rules both took; what differs, in words.
 
     ``repeats``: packets were sent again, and a late one may meet another state of its connection.
-    """
+    ``at_once``: several were under way together, and a second one may overtake the answer to the
+    first: of the packets between two ends one way must agree, whatever the others found.
+    """  # fmt: skip
 
     def starred(path: Path) -> Path:
         return Path(ports.star(path.ends), path.lines)
@@ -154,11 +162,12 @@ def paths(
     # How often: repetitions, acknowledgements and TCP's teardown look alike, and only the kernel
     # shows them all.
     differences = []
+    settled = {path.ends for path in both} if at_once else set()
     for path in ours:
-        if path not in both and not repeats:
+        if path not in both and not repeats and path.ends not in settled:
             differences.append(told(f"{netns}: only the kernel: {path.ends}", path.lines))
     for path in theirs:
-        if path not in both:
+        if path not in both and path.ends not in settled:
             differences.append(told(f"{netns}: only the model: {path.ends}", path.lines))
     return len(both), differences
 

@@ -58,8 +58,11 @@ Sender = Callable[[Order, float], tuple[socket.socket, Seen]]
 
 
 def tcp(order: Order, patience: float) -> tuple[socket.socket, Seen]:
-    """Connects, sends the request and reads the reply; the socket stays open (no teardown yet)."""
+    """Connects, sends the request and reads the reply; the socket stays open (no teardown yet).
+
+    Closing it resets the connection: one packet, and no TIME_WAIT that would block the port."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     _options(sock, order, _WANT if order.df else _DONT)
     sock.bind(("", order.sport))
