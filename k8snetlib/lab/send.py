@@ -128,7 +128,11 @@ def _send_and_wait(
             if events & select.POLLERR and (seen := _queued(sock)) is not None:
                 return seen
             if events & select.POLLIN:
-                answer = mine(sock.recv(65536))
+                try:
+                    data = sock.recv(65536)
+                except OSError as error:  # the ICMP error came first as data, then as an error
+                    return _queued(sock) or Seen(_of_errno(error.errno), f"{error.strerror}")
+                answer = mine(data)
                 if answer is not None:
                     return Seen(frozenset({"delivered"}), "an answer came back", answer)
     return Seen(_SILENCE, "nobody answered")
