@@ -1,10 +1,11 @@
 """What lives here: a real lab: the script's namespaces, and ways to look into them.
 
 ``Lab(network)`` is a context: it builds a network of the model in the kernel and removes it again,
-whatever happens in between (an exception, Ctrl-C, SIGTERM). A socket belongs for ever to the
-namespace in which it was made, so a thread that steps into a namespace for a moment is enough to
-open what this process then holds: one capturing socket per namespace, the senders' sockets. The
-process itself never leaves the machine's own namespace.
+whatever happens in between (an exception, Ctrl-C, SIGTERM; after a ``kill -9`` the next lab does
+it, see ``leftovers``). A socket belongs for ever to the namespace in which it was made, so a thread
+that steps into a namespace for a moment is enough to open what this process then holds: one
+capturing socket per namespace, the senders' sockets. The process itself never leaves the machine's
+own namespace.
 
 What may not live here: what a packet should do (the model), and comparing (``verify``).
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import secrets
 import selectors
 import shutil
@@ -23,16 +25,17 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from k8snetlib.errors import K8sNetError
+from k8snetlib.lab import leftovers
 from k8snetlib.lab.script import script_of
 from k8snetlib.lab.tap import Raw, Tap
 
@@ -49,6 +52,7 @@ _CLONE_NEWNET = 0x40000000
 _NETLINK_NETFILTER = 12
 _CT_DELETE = 1 << 8 | 2
 _PIDFD_GETFD, _RCVBUFFORCE = 438, 33
+_SYN_RECV = "03"
 
 
 class Lab:
@@ -66,12 +70,17 @@ class Lab:
             name for name, ns in network.netns.items() if ns.ruleset.tables or ns.role == "node"
         )
         self._neighbours = {
-            name: tuple(e.ip for e in ns.neighbours.values() if e.mac)
+            name: tuple(
+                e.ip
+                for e in ns.neighbours.values()
+                if e.mac and e.dev in ns.devices and ns.devices[e.dev].vxlan is None
+            )
             for name, ns in network.netns.items()
         }
         self._text = script_of(network, self.prefix)
-        self._folder = ""
+        self._note: tuple[Path, int] | None = None
         self._taps: dict[str, Tap] = {}
+        self._listening: dict[str, int] = {}
         self._trace = trace
         self._tracers: dict[str, subprocess.Popen[bytes]] = {}
         self._heard: dict[str, bytes] = {}
@@ -83,12 +92,12 @@ class Lab:
         need_root("The lab")
         self._on_signals()
         try:
-            self._folder = tempfile.mkdtemp(prefix="k8snet-")
-            with open(self._path, "w") as file:
-                file.write(self._text)
+            leftovers.remove()
+            self._note = leftovers.note((self.prefix + name for name in self.names), self._text)
             self._script("up")
             for name in self.names:
                 self._taps[name] = self.inside(name, partial(Tap, name))
+                self._listening[name] = self.inside(name, _tcp_sockets)
             self._use_neighbours()
             if self._trace:
                 self._start_tracing()
@@ -103,15 +112,12 @@ class Lab:
     ) -> None:  # fmt: skip
         self._close()
 
-    @property
-    def _path(self) -> str:
-        return os.path.join(self._folder, "lab.sh")
-
     def _script(self, verb: str) -> None:
         """Runs the script in a session of its own: Ctrl-C reaches us first, and we tell it."""
+        assert self._note is not None
         process = subprocess.Popen(
-            ["sh", self._path, verb], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL, start_new_session=True,
+            ["sh", str(self._note[0] / "lab.sh"), verb], stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True,
             env={**os.environ, "PYTHON": sys.executable},
         )  # fmt: skip
         try:
@@ -133,12 +139,12 @@ class Lab:
             tracer.wait(MOST_SECONDS)
         self._tracers = {}
         try:
-            if self._folder:
+            if self._note is not None:
                 self._script("down")
         finally:
-            if self._folder:
-                shutil.rmtree(self._folder, ignore_errors=True)
-                self._folder = ""
+            if self._note is not None:
+                leftovers.forget(*self._note)
+                self._note = None
             for number, handler in self._old_handlers.items():
                 signal.signal(number, handler)  # type: ignore[arg-type]
             self._old_handlers = {}
@@ -176,10 +182,12 @@ class Lab:
 
     def run(self, name: str, *words: str, said: str = "") -> str:
         """Runs a command in a namespace; raises ``K8sNetError`` with its complaint if it fails."""
-        done = subprocess.run(
-            ["ip", "netns", "exec", self.prefix + name, *words], input=said, text=True,
-            capture_output=True, timeout=MOST_SECONDS, check=False,
+        # A thread's child starts in the thread's namespace; "ip netns exec" would also mount /sys.
+        start = partial(
+            subprocess.run, words, input=said, text=True, capture_output=True,
+            timeout=MOST_SECONDS, check=False,
         )  # fmt: skip
+        done = self.inside(name, start)
         if done.returncode:
             raise K8sNetError(f"{name}: {' '.join(words)}: {done.stderr.strip()}")
         return done.stdout
@@ -204,19 +212,44 @@ class Lab:
         for name in self.ruled:
             self.inside(name, _flush_recent)
 
+    def forget_paths(self) -> None:
+        """Path MTUs that were learned from ICMP (``ip route flush cache``)."""
+        for name in self.names:
+            self.inside(name, _flush_paths)
+
+    def until_closed(self, *, half_open: bool = False) -> bool:
+        """Waits until no TCP connection is left at either end, that is, until the last packet of
+        every teardown has arrived. False if that does not happen within some seconds.
+
+        ``half_open`` looks for unanswered SYN/ACKs, too (which takes a while)."""
+        look = _half_open if half_open else _tcp_sockets
+        end = time.monotonic() + 5
+        for name in self.names:
+            while self.inside(name, look) > (0 if half_open else self._listening[name]):
+                if time.monotonic() > end:
+                    return False
+                time.sleep(0.01)
+        return True
+
     # -- what happened --------------------------------------------------------------------------
 
-    def settle(self, most: float = 2.0) -> list[Raw]:
-        """Waits until nothing has moved for a moment, and returns every frame since the last
-        call."""
+    def settle(self, most: float = 0.0, quiet: float = QUIET_SECONDS) -> list[Raw]:
+        """Waits until nothing has moved for ``quiet`` seconds, and returns every frame since the
+        last call. ``most``: or until so many seconds have passed; raises ``K8sNetError`` if without
+        such a limit it never becomes quiet."""
         frames: list[Raw] = []
-        end, quiet = time.monotonic() + most, time.monotonic()
-        while time.monotonic() < end and time.monotonic() - quiet < QUIET_SECONDS:
+        moved = time.monotonic()
+        end = moved + (most or MOST_SECONDS)
+        while time.monotonic() - moved < quiet:
+            if time.monotonic() > end:
+                if most:
+                    break
+                raise K8sNetError("The lab does not come to rest.")
             time.sleep(0.01)
             new = [raw for tap in self._taps.values() for raw in tap.read()]
             frames += new
             if self._listen() or new:
-                quiet = time.monotonic()
+                moved = time.monotonic()
         return frames
 
     def traced(self) -> dict[str, str]:
@@ -232,7 +265,7 @@ class Lab:
             while data := _available(tracer.stdout.fileno()):
                 self._heard[name] += data
                 some = True
-            some = _still_unread(tracer.pid) or some
+            some = _still_unread(tracer.pid) or _at_work(tracer.pid) or some
         return some
 
     def _start_tracing(self) -> None:
@@ -261,7 +294,10 @@ class Lab:
 
     def _use_neighbours(self) -> None:
         """One packet to each neighbour. A bridge treats a neighbour that nobody ever sent to in
-        another way (no cached header: the frame goes through the bridge device once more)."""
+        another way (no cached header: the frame goes through the bridge device once more).
+
+        Not into a tunnel: its outer packet would make nodes ask for each other that had not yet,
+        and such an answer is asked for again 5 s later, in the middle of some other send."""
         for name, addresses in self._neighbours.items():
             for ip in addresses:
                 self.inside(name, partial(_say, ip))
@@ -300,6 +336,12 @@ def _still_unread(pid: int) -> bool:
     if any(int(row[8]) for row in rows):
         raise K8sNetError("xtables-monitor was too slow: a part of the trace is lost.")
     return any(int(row[4]) for row in rows)
+
+
+def _at_work(pid: int) -> bool:
+    """True while a process runs or waits for a processor: it has read what it has not yet said."""
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0] == "R"
 
 
 def _say(ip: str) -> None:
@@ -344,6 +386,23 @@ def _available(handle: int) -> bytes:
     with selectors.DefaultSelector() as selector:
         selector.register(handle, selectors.EVENT_READ)
         return os.read(handle, 1 << 16) if selector.select(0) else b""
+
+
+def _flush_paths() -> None:
+    with open("/proc/sys/net/ipv4/route/flush", "w") as file:
+        file.write("1\n")
+
+
+def _tcp_sockets() -> int:
+    """How many TCP sockets the namespace has, listening ones included."""
+    with open("/proc/thread-self/net/sockstat") as file:
+        return int(re.findall(r"TCP: inuse (\d+)", file.read())[0])
+
+
+def _half_open() -> int:
+    """Connections of which only the SYN has come: they are no sockets yet."""
+    with open("/proc/thread-self/net/tcp") as file:
+        return sum(line.split()[3] == _SYN_RECV for line in file.read().splitlines()[1:])
 
 
 def _flush_recent() -> None:

@@ -58,8 +58,11 @@ Sender = Callable[[Order, float], tuple[socket.socket, Seen]]
 
 
 def tcp(order: Order, patience: float) -> tuple[socket.socket, Seen]:
-    """Connects, sends the request and reads the reply; the socket stays open (no teardown yet)."""
+    """Connects, sends the request and reads the reply; the socket stays open (no teardown yet).
+
+    Closing it resets the connection: one packet, and no TIME_WAIT that would block the port."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     _options(sock, order, _WANT if order.df else _DONT)
     sock.bind(("", order.sport))
@@ -125,7 +128,11 @@ def _send_and_wait(
             if events & select.POLLERR and (seen := _queued(sock)) is not None:
                 return seen
             if events & select.POLLIN:
-                answer = mine(sock.recv(65536))
+                try:
+                    data = sock.recv(65536)
+                except OSError as error:  # the ICMP error came first as data, then as an error
+                    return _queued(sock) or Seen(_of_errno(error.errno), f"{error.strerror}")
+                answer = mine(data)
                 if answer is not None:
                     return Seen(frozenset({"delivered"}), "an answer came back", answer)
     return Seen(_SILENCE, "nobody answered")

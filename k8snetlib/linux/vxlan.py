@@ -65,7 +65,11 @@ def send(visit: Visit, device: Device, frame: Packet) -> None:
 
 
 def source_port(frame: Packet) -> int:
-    """The outer source port: a hash of the inner flow, from 32768 to 60999."""
+    """The outer source port: a hash of the inner flow, from 32768 to 60999.
+
+    Both directions of a flow have one hash (``__flow_hash_consistentify``); only TCP does not: each
+    socket chose a hash of its own for what it sends (``sk_txhash``).
+    """
     ip = frame.headers[1]
     l4 = frame.headers[2] if len(frame.headers) > 2 else None
     if type(ip) is not IPv4:
@@ -73,7 +77,8 @@ def source_port(frame: Packet) -> int:
     if l4 is None and isinstance(frame.payload, Slice):
         l4 = frame.payload.packet.transport  # ip_copy_metadata: a fragment has its datagram's hash
     ports = (l4.sport, l4.dport) if isinstance(l4, Tcp | Udp) else (0, 0)
-    flow = f"{number(ip.src)} {number(ip.dst)} {ip.proto} {ports}"
+    ends = (number(ip.src), ports[0]), (number(ip.dst), ports[1])
+    flow = f"{ends if type(l4) is Tcp else sorted(ends)} {ip.proto}"
     return _LOW + crc32(flow.encode()) % _SPAN
 
 

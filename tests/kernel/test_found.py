@@ -305,6 +305,29 @@ def test_the_fragments_of_a_datagram_share_the_tunnels_source_port() -> None:
     assert len({vxlan.source_port(piece) for piece in pieces}) == 1
 
 
+@pytest.mark.parametrize(
+    ("l4", "back", "same"),
+    [
+        (Udp(40000, 53), Udp(53, 40000), True),
+        (Icmp(8, 0, 7 << 16 | 1), Icmp(0, 0, 7 << 16 | 1), True),
+        (Tcp(40000, 80, SYN), Tcp(80, 40000, SYN | ACK), False),
+    ],
+    ids=["UDP", "ICMP", "TCP"],
+)
+def test_both_directions_leave_the_tunnel_by_one_port_unless_sockets_hash(
+    l4: Tcp | Udp | Icmp, back: Tcp | Udp | Icmp, same: bool
+) -> None:
+    """Linux hashes a flow the same way in both directions; a TCP socket draws a hash of its own."""
+    from k8snetlib.linux import vxlan
+    from k8snetlib.packet import Ethernet
+
+    proto = {Tcp: 6, Udp: 17, Icmp: 1}[type(l4)]
+    link = Ethernet("02:00:00:00:00:01", "02:00:00:00:00:02")
+    there = vxlan.source_port(stack_of((link, IPv4(A, C, proto), l4), b""))
+    again = vxlan.source_port(stack_of((link, IPv4(C, A, proto), back), b""))
+    assert (there == again) is same
+
+
 def test_rst_is_here_for_the_table() -> None:
     """A reset opens no connection either."""
     _, counts, _ = run(
