@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import gc
 import hashlib
 import importlib.abc
 import importlib.util
@@ -34,10 +35,11 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from types import CodeType
-from typing import Any, NamedTuple
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple, cast
 
 import coverage
 import pytest
@@ -112,11 +114,12 @@ def sample(faults: list[Fault], count: int, seed: int) -> list[Fault]:
 # -- processes ------------------------------------------------------------------------------------
 
 
-def _in_turn(jobs: int, runs: Sequence[tuple[Fault, Callable[[], str]]]) -> Iterator[Fate]:
-    """Runs each in a process of its own, ``jobs`` at a time; a run returns the failed test."""
-    todo, under_way = list(reversed(runs)), dict[Connection, tuple[Any, Fault]]()
+def _in_turn(jobs: int, runs: Sequence[tuple[Fault, Callable[[], str | None]]]) -> Iterator[Fate]:
+    """Runs each in a process of its own, ``jobs`` at a time; a run returns the failed test ("":
+    none failed; None: it could not be done so)."""
+    todo, under_way = list(reversed(runs)), dict[Any, tuple[Any, Fault]]()
 
-    def child(action: Callable[[], str], answer: Connection) -> None:
+    def child(action: Callable[[], str | None], answer: Connection) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
         resource.setrlimit(resource.RLIMIT_CPU, (MOST_TIME, MOST_TIME + 1))
         _be_silent()
@@ -131,17 +134,16 @@ def _in_turn(jobs: int, runs: Sequence[tuple[Fault, Callable[[], str]]]) -> Iter
             process.start()
             theirs.close()
             under_way[ours] = process, fault
-        for ours in wait(list(under_way)):
-            assert isinstance(ours, Connection)
-            process, fault = under_way.pop(ours)
+        for done in wait(list(under_way)):
+            process, fault = under_way.pop(done)
             try:
-                by = ours.recv()
+                by = cast("Connection", done).recv()
             except EOFError:
                 by = "the end of its process"
             process.join()
             if process.exitcode == -signal.SIGXCPU:
                 yield Fate(fault, "timed out")
-            else:
+            elif by is not None:
                 yield Fate(fault, "killed" if by else "survived", by)
 
 
@@ -182,7 +184,7 @@ class _Collected:
         self.answer.send((len(self.items), failed))
         if failed:
             return True
-        runs: list[tuple[Fault, Callable[[], str]]] = []
+        runs: list[tuple[Fault, Callable[[], str | None]]] = []
         for fault in self.faults:
             tests = self._reaching(lines, fault)
             if tests == []:
@@ -223,21 +225,32 @@ class _Collected:
         reports = runtestprotocol(self.items[nodeid], log=False, nextitem=None)
         return nodeid if any(not report.passed for report in reports) else ""
 
-    def _run(self, fault: Fault, tests: Sequence[str]) -> str:
+    def _run(self, fault: Fault, tests: Sequence[str]) -> str | None:
         function: Any = sys.modules[self.setting.module(fault)]
         for name in fault.path:
             function = vars(function)[name]
         while not hasattr(function, "__code__"):
             wrapped = ("fget", "__func__", "__wrapped__")
             function = next(getattr(function, n) for n in wrapped if getattr(function, n, None))
+        old = function.__code__
         with fault.planted() as tree:
-            whole = compile(tree, function.__code__.co_filename, "exec")
-        like = function.__code__
-        function.__code__ = next(
-            code for code in _codes(whole)
-            if (code.co_name, code.co_firstlineno) == (like.co_name, like.co_firstlineno)
-        )  # fmt: skip
+            whole = compile(tree, old.co_filename, "exec")
+        new = next(c for c in _codes(whole) if _place(c) == _place(old))
+        # Functions that it made when its module was imported are alive already.
+        made = {id(a): b for a, b in zip(_codes(old), _codes(new), strict=False)}
+        alive = [f for f in gc.get_objects() if isinstance(f, FunctionType)]
+        try:
+            for inner in alive:
+                if id(inner.__code__) in made:
+                    inner.__code__ = made[id(inner.__code__)]
+            function.__code__ = new
+        except ValueError:  # it closes over something else than before: only an import will do
+            return None
         return next(filter(None, map(self._failed, tests)), "")
+
+
+def _place(code: CodeType) -> tuple[str, int]:
+    return code.co_qualname, code.co_firstlineno
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
@@ -358,15 +371,23 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--files", nargs="*", default=[], help="e.g. bridge.py netfilter/")
     parser.add_argument("--report", type=Path, default=ROOT / "artefacts" / "mutants.txt")
+    parser.add_argument("--jobs", type=int, default=2, help="1 for tests that make namespaces")
+    parser.add_argument("--tests", nargs="*", default=TESTS, help="instead of the usual ones")
+    parser.add_argument("--again", type=Path, help="only those that this report calls survived")
     asked = parser.parse_args()
     os.nice(10)
-    setting, found = Setting(), []
+    setting, found = Setting(tests=tuple(asked.tests), jobs=asked.jobs), []
     known = all_faults(setting, asked.files)
+    chosen = sample(known, asked.mutants, asked.seed)
+    if asked.again:
+        lines = asked.again.read_text().splitlines()
+        left = {a.partition(" ")[2] for a, b in pairwise(lines) if "SURVIVED" in b}
+        chosen = [fault for fault in known if str(fault).partition(" ")[2] in left]
     with tempfile.TemporaryDirectory() as place:
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = place
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         os.environ["K8SNET_CI"] = "1"  # no test may be skipped, hypothesis draws the same each time
-        for fate in fates(setting, sample(known, asked.mutants, asked.seed)):
+        for fate in fates(setting, chosen):
             found.append(fate)
             if fate.word == "survived":
                 print(f"survived: {fate.fault}", flush=True)
