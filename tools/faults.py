@@ -220,8 +220,9 @@ def faults_in(file: str, source: str) -> list[Fault]:
             shown, before = outer, text
         old = _swap(slot, new)
         after = _text(new if shown is node else shown)
-        ast.fix_missing_locations(tree)
         _swap(slot, old)
+        if isinstance(new, ast.expr | ast.stmt):
+            ast.fix_missing_locations(ast.copy_location(new, old))
         where = ".".join(names) or "(module)"
         times[where, before, after] += 1
         if (nth := times[where, before, after]) > 1:
