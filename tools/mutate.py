@@ -27,6 +27,7 @@ import importlib.util
 import math
 import multiprocessing
 import os
+import re
 import resource
 import signal
 import sys
@@ -60,6 +61,7 @@ ENGINE = 3.0
 #: No mutant may eat the machine: bytes of address space, seconds of processor time.
 MOST_MEMORY, MOST_TIME = 3 << 30, 60
 
+_NUMBER = re.compile(r":\d+ ")
 _fork = multiprocessing.get_context("fork")
 
 
@@ -381,8 +383,8 @@ def main() -> int:
     chosen = sample(known, asked.mutants, asked.seed)
     if asked.again:
         lines = asked.again.read_text().splitlines()
-        left = {a.partition(" ")[2] for a, b in pairwise(lines) if "SURVIVED" in b}
-        chosen = [fault for fault in known if str(fault).partition(" ")[2] in left]
+        left = {_NUMBER.sub(" ", a) for a, b in pairwise(lines) if "SURVIVED" in b}
+        chosen = [fault for fault in known if _NUMBER.sub(" ", str(fault)) in left]
     with tempfile.TemporaryDirectory() as place:
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = place
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"

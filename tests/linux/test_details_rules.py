@@ -309,6 +309,7 @@ PRINTED = {
     },
     "-p tcp --dport :80 --sport 1024: -j DROP": "-p tcp -m tcp --sport 1024:65535 --dport 0:80 -j DROP",
     "-p udp --dport 53 -j DROP": "-p udp -m udp --dport 53 -j DROP",
+    "-m recent ! --rcheck --name A --rsource -j DROP": "-m recent ! --rcheck --name A --mask 255.255.255.255 --rsource -j DROP",
     "-j MARK --set-mark 4294967295": "-j MARK --set-xmark 0xffffffff/0xffffffff",
     "-j MARK --or-mark 4294967295": "-j MARK --set-xmark 0xffffffff/0xffffffff",
 }  # fmt: skip

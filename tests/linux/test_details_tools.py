@@ -138,6 +138,9 @@ def test_zeroing_one_rule_s_counters() -> None:
     router.sh("iptables -A INPUT -p icmp; iptables -A INPUT -p icmp")
     assert cluster.ping("client", "router").ok
     router.sh("iptables -Z INPUT 2")
+    assert router.sh("iptables -Z INPUT 4; iptables -Z INPUT 99") == "", (
+        "as the real one: no complaint"
+    )
     assert [line.split()[-2:] for line in router.sh("iptables -vS INPUT").splitlines()[1:]] == [
         ["1", "84"], ["0", "0"],
     ]  # fmt: skip
@@ -150,3 +153,39 @@ def test_connections_are_found_by_their_status() -> None:
     assert cluster.ping("web2", "client").ok
     assert "type=8" in node1.sh("conntrack -L -p icmp -u SEEN_REPLY")
     assert node1.sh("conntrack -L -p icmp -u UNREPLIED") == ""
+
+
+DUMPS = [
+    ("web2", {"proto": "icmp", "ttl": 1}, "tcpdump -n -i eth0 icmp", "ICMP time exceeded in-transit, length 92"),
+    ("web2", {"port": 8080}, "tcpdump -n -i eth0 tcp", "sackOK,TS val"),
+    ("web2", {"port": 8080}, "tcpdump -n -i eth0 tcp", ": HTTP: GET / HTTP/1.1"),
+    ("web2", {"port": 8080}, "tcpdump -n -i eth0 port 8080", "10.1.15.2.40000 > 10.1.20.3.8080: Flags [S]"),
+    ("web2", {"port": 8080}, "tcpdump -n -i eth0 src port 8080", "10.1.20.3.8080 > 10.1.15.2.40000: Flags [S.]"),
+    ("web2", {"port": 8080}, "tcpdump -e -n -i eth0 tcp", "02:42:0a:01:0f:02 > 02:42:0a:01:0f:01"),
+    ("node1", {"port": 8080}, "tcpdump -n -i flannel0", "IP 10.1.15.2.40000 > 10.1.20.3.8080: Flags [S]"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("ns", "options", "command", "shows"), DUMPS, ids=[d[3] for d in DUMPS])
+def test_tcpdump_shows(ns: str, options: dict[str, object], command: str, shows: str) -> None:
+    cluster = Cluster.example()
+    if "port" in options:
+        cluster.connect("web2", "backend", 8080, sport=40000)
+    else:
+        cluster.send("web2", "backend", **options)  # type: ignore[arg-type]
+    lines = cluster[ns].sh(command).splitlines()
+    assert any(shows in line for line in lines), lines
+    if "src port" in command:
+        assert not any("8080: Flags" in line for line in lines)
+
+
+def test_a_segment_without_flags_says_none() -> None:
+    from k8snetlib.linux.tools.dumped import Dumper
+    from k8snetlib.packet import Icmp, IPv4, Packet, Slice, Tcp, Udp
+
+    dumper = Dumper(numeric=True, link=False)
+    line = dumper.text(Packet(IPv4("10.1.15.2", "10.1.20.3", 6), Tcp(1, 2, 0)))
+    assert "Flags [none]" in line
+    quoted = Slice(Packet(IPv4("10.1.20.3", "10.1.15.2", 17), Udp(1, 2)), 0, 28)
+    late = dumper.text(Packet(IPv4("10.1.15.2", "10.1.20.3", 1), Icmp(11, 1), payload=quoted))
+    assert "ip reassembly time exceeded" in late
