@@ -6,6 +6,9 @@ JOBS ?= 2
 LAB_ARGS ?=
 PYTEST_ARGS ?=
 CELL_TIMEOUT ?= 60
+MUTANTS ?= 400
+SEED ?= 1
+FILES ?=
 
 LAB := .venv-lab/bin/python
 TEST := .venv-test/bin/python
@@ -17,7 +20,8 @@ PYTEST := $(TEST) -m pytest -n $(JOBS) --dist loadfile
 NBVAL := --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check format unit lessons notebooks bench browser verify binder clean \
+.PHONY: help lab test check format unit lessons notebooks bench mutate browser verify binder \
+        clean \
         python env-lab env-test env-browser env-binder
 
 help:  ## this list
@@ -51,6 +55,9 @@ notebooks: env-test  ## executes the lessons in place and stores their outputs
 bench: env-test  ## measures; prints medians and ratios
 	@for script in benchmarks/bench_*.py; do \
 	  echo "== $$script"; $(TEST) "$$script" || exit 1; done
+
+mutate: env-test  ## plants faults in linux/: which do the tests miss? (MUTANTS=400 SEED=1 FILES="bridge.py")
+	$(TEST) tools/mutate.py --mutants $(MUTANTS) --seed $(SEED) --files $(FILES)
 
 browser: env-browser  ## the course in a real browser (needs Debian's chromium)
 	$(BROWSER) -m pytest -p no:nbval -m browser tests/browser $(PYTEST_ARGS)

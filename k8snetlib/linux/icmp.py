@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from k8snetlib.address import number
+from k8snetlib.linux.conntrack import Seen
 from k8snetlib.linux.netns import Device
 from k8snetlib.packet import (
     ECHO_REPLY,
@@ -63,7 +64,10 @@ def send_error(
     flight = visit.network.begin(ns, emit, error, cause=cause)
     seen = visit.seen
     if seen is not None and seen.conn is not None:  # icmp_glue_bits: it inherits the connection
-        flight.seen = seen._replace(word="RELATED", reply=not seen.reply)
+        conn = seen.conn
+        if kind == REDIRECT and "nat" in ns.ruleset.tables:
+            conn = conn.copy()  # it goes at once, when the packet has not met POSTROUTING yet
+        flight.seen = Seen(conn, "RELATED", not seen.reply)
 
 
 def _still_sending(visit: Visit) -> bool:
@@ -108,7 +112,10 @@ def send_redirect(visit: Visit, device: Device, packet: Packet, gateway: str) ->
     count, last = ns.redirects.get(src, (0, -1e9))
     if now - last > REDIRECT_LOAD * 2**10:
         count = 0
-    if count >= REDIRECTS or (count and now - last < REDIRECT_LOAD * 2**count):
+    if count >= REDIRECTS:
+        ns.redirects[src] = (count, now)  # whoever goes on regardless prolongs the silence
+        return
+    if count and now - last < REDIRECT_LOAD * 2**count:
         return
     ns.redirects[src] = (count + 1, now)
     send_error(visit, device, packet, REDIRECT, 1, number(gateway))

@@ -295,7 +295,7 @@ def _error_in(visit: Visit, device: Device, packet: Packet, message: Icmp) -> No
 def _error_outcome(visit: Visit, message: Icmp) -> str:
     if message.type == TIME_EXCEEDED:
         return "ttl-exceeded"
-    if visit.flight.cause == "rule" or message.code in (9, 10, 13):
+    if visit.flight.cause == "rule":
         return "rejected"
     if message.code == FRAG_NEEDED:
         return "too-big"

@@ -214,7 +214,7 @@ MATCHES: dict[str, Module] = {
         "--sport": _ports("source"), "--source-port": _ports("source"),
         "--dport": _ports("dest"), "--destination-port": _ports("dest"),
     }, {"proto": "udp"}),
-    "icmp": Module(r.IcmpType, {"--icmp-type": _icmp_type}, {"kind": 255}),
+    "icmp": Module(r.IcmpType, {"--icmp-type": _icmp_type}),
     "multiport": Module(r.Multiport, {
         "--dports": _multiport("dports"), "--destination-ports": _multiport("dports"),
         "--sports": _multiport("sports"), "--source-ports": _multiport("sports"),

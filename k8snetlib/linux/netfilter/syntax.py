@@ -110,6 +110,7 @@ def _target(words: Reader, *, goto: bool) -> r.Target:
 _NEEDS = {
     "multiport": "ports", "conntrack": "module", "state": "module", "mark": "value",
     "statistic": "mode", "set": "flags", "recent": "action", "comment": "text",
+    "icmp": "kind",
 }  # fmt: skip
 
 

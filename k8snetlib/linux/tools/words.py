@@ -32,11 +32,6 @@ class Words:
         """Takes the next word."""
         return self._words.pop(0)
 
-    def rest(self) -> list[str]:
-        """Takes all that is left."""
-        words, self._words = self._words, []
-        return words
-
     def value(self, after: str) -> str:
         """Takes the word behind a keyword; raises ``BadCommand`` if there is none."""
         if not self._words:

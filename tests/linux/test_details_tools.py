@@ -1,0 +1,191 @@
+"""How rules are listed: each row is what iptables 1.8.9 and nft 1.0.6 themselves printed for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from k8snetlib import Cluster
+from k8snetlib.errors import BadCommand
+
+#: A rule, how ``iptables -nvL`` ends its line, how ``nft list`` puts it (None: not modelled).
+LISTED = [
+    (
+        "-p tcp --tcp-flags SYN,ACK SYN -j DROP",
+        "tcp flags:0x12/0x02",
+        "tcp flags syn / syn,ack counter packets 0 bytes 0 drop",
+    ),
+    ("-p tcp ! --tcp-flags SYN,ACK SYN -j DROP", "tcp flags:!0x12/0x02", None),
+    (
+        "-m mark --mark 5 -j DROP",
+        "mark match 0x5",
+        "meta mark 0x00000005 counter packets 0 bytes 0 drop",
+    ),
+    (
+        "-m mark --mark 4/6 -j DROP",
+        "mark match 0x4/0x6",
+        "meta mark & 0x00000006 == 0x00000004 counter packets 0 bytes 0 drop",
+    ),
+    (
+        "-m statistic --mode random --probability 0.5 -j DROP",
+        "statistic mode random probability 0.50000000000",
+        "meta random & 2147483647 < 1073741824 counter packets 0 bytes 0 drop",
+    ),
+    (
+        "-m statistic --mode nth --every 3 --packet 1 -j DROP",
+        "statistic mode nth every 3 packet 1",
+        "numgen inc mod 3 1 counter packets 0 bytes 0 drop",
+    ),
+    ("-j MARK --or-mark 4", "MARK or 0x4", "counter packets 0 bytes 0 meta mark set mark or 0x4"),
+    ("-j MARK --set-mark 5", "MARK set 0x5", "counter packets 0 bytes 0 meta mark set 0x5"),
+    (
+        "-j MARK --set-xmark 4/6",
+        "MARK xset 0x4/0x6",
+        "counter packets 0 bytes 0 meta mark set mark and 0xfffffff9 xor 0x4",
+    ),
+    (
+        "-m conntrack --ctstate NEW -j DROP",
+        "ctstate NEW",
+        "ct state new counter packets 0 bytes 0 drop",
+    ),
+    (
+        "-m conntrack --ctstatus ASSURED -j DROP",
+        "ctstatus ASSURED",
+        "ct status assured counter packets 0 bytes 0 drop",
+    ),
+    ("-m conntrack --ctstate NEW --ctstatus ASSURED -j DROP", "ctstate NEW ctstatus ASSURED", None),
+    (
+        "-m addrtype --dst-type LOCAL -j DROP",
+        "ADDRTYPE match dst-type LOCAL",
+        "fib daddr type local counter packets 0 bytes 0 drop",
+    ),
+    (
+        "-m addrtype --dst-type LOCAL,BROADCAST -j DROP",
+        "ADDRTYPE match dst-type LOCAL,BROADCAST",
+        None,
+    ),
+    (
+        "-p tcp -j REJECT --reject-with tcp-reset",
+        "reject-with tcp-reset",
+        "meta l4proto tcp counter packets 0 bytes 0 reject with tcp reset",
+    ),
+    ("-j REJECT", "reject-with icmp-port-unreachable", "counter packets 0 bytes 0 reject"),
+    ("-j LOG", "LOG flags 0 level 4", "counter packets 0 bytes 0 log"),
+    ("-j LOG --log-level 5", "LOG flags 0 level 5", "counter packets 0 bytes 0 log level notice"),
+    ("-j LOG --log-level 3", "LOG flags 0 level 3", "counter packets 0 bytes 0 log level err"),
+]
+
+
+@pytest.mark.parametrize(("rule", "listed", "nft"), LISTED, ids=[row[0] for row in LISTED])
+def test_a_rule_is_listed_as_the_real_tools_list_it(
+    rule: str, listed: str, nft: str | None
+) -> None:
+    router = Cluster.example()["router"]
+    router.sh(f"iptables -N F; iptables -A F {rule}")
+    assert router.sh("iptables -nvL F").splitlines()[2].endswith(f" {listed}")
+    if nft is not None:
+        assert router.sh("nft list chain ip filter F").splitlines()[2] == f"\t\t{nft}"
+        return
+    with pytest.raises(BadCommand, match="is not modelled"):
+        router.sh("nft list chain ip filter F")
+
+
+@pytest.mark.parametrize(
+    ("rule", "nft"),
+    [
+        ("POSTROUTING -p tcp -j MASQUERADE --to-ports 5-6", "masquerade to :5-6"),
+        ("POSTROUTING -p tcp -j SNAT --to-source 10.1.1.1:5-6", "snat to 10.1.1.1:5-6"),
+        ("PREROUTING -p tcp -j REDIRECT --to-ports 7", "redirect to :7"),
+    ],
+)
+def test_a_translation_is_listed_as_nft_lists_it(rule: str, nft: str) -> None:
+    router = Cluster.example()["router"]
+    router.sh(f"iptables -t nat -A {rule}")
+    line = f"\t\tmeta l4proto tcp counter packets 0 bytes 0 {nft}"
+    assert line in router.sh("nft list table ip nat").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("command", "says", "hint"),
+    [
+        ("conntrack -L -p ospf", "`ospf' unsupported protocol", "tcp, udp or icmp."),
+        ("ip link sow", 'Command "sow" is unknown', "Did you mean show?"),
+        ("iptables -X INPUT", "", ""),
+        (
+            "iptables -N A; iptables -A A -j DROP; iptables -X A",
+            "",
+            "Flush it first: iptables -F A.",
+        ),
+        (
+            "iptables -N A; iptables -A FORWARD -j A; iptables -X A",
+            "",
+            "FORWARD still jumps there.",
+        ),
+        ("traceroute -m 0 10.1.15.1", "", ""),
+        ("traceroute -f 0 10.1.15.1", "", ""),
+        ("ping -W 3601 -c 1 10.1.15.1", "", ""),
+    ],
+)
+def test_what_the_tools_refuse(command: str, says: str, hint: str) -> None:
+    with pytest.raises(BadCommand) as caught:
+        Cluster.example()["router"].sh(command)
+    assert says in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_zeroing_one_rule_s_counters() -> None:
+    cluster = Cluster.example()
+    router = cluster["router"]
+    router.sh("iptables -A INPUT -p icmp; iptables -A INPUT -p icmp")
+    assert cluster.ping("client", "router").ok
+    router.sh("iptables -Z INPUT 2")
+    assert router.sh("iptables -Z INPUT 4; iptables -Z INPUT 99") == "", (
+        "as the real one: no complaint"
+    )
+    assert [line.split()[-2:] for line in router.sh("iptables -vS INPUT").splitlines()[1:]] == [
+        ["1", "84"], ["0", "0"],
+    ]  # fmt: skip
+
+
+def test_connections_are_found_by_their_status() -> None:
+    cluster = Cluster.example()
+    node1 = cluster["node1"]
+    node1.sh("iptables -t nat -A POSTROUTING -s 10.1.15.0/24 -o eth0 -j MASQUERADE")
+    assert cluster.ping("web2", "client").ok
+    assert "type=8" in node1.sh("conntrack -L -p icmp -u SEEN_REPLY")
+    assert node1.sh("conntrack -L -p icmp -u UNREPLIED") == ""
+
+
+DUMPS = [
+    ("web2", {"proto": "icmp", "ttl": 1}, "tcpdump -n -i eth0 icmp", "ICMP time exceeded in-transit, length 92"),
+    ("web2", {"port": 8080}, "tcpdump -n -i eth0 tcp", "sackOK,TS val"),
+    ("web2", {"port": 8080}, "tcpdump -n -i eth0 tcp", ": HTTP: GET / HTTP/1.1"),
+    ("web2", {"port": 8080}, "tcpdump -n -i eth0 port 8080", "10.1.15.2.40000 > 10.1.20.3.8080: Flags [S]"),
+    ("web2", {"port": 8080}, "tcpdump -n -i eth0 src port 8080", "10.1.20.3.8080 > 10.1.15.2.40000: Flags [S.]"),
+    ("web2", {"port": 8080}, "tcpdump -e -n -i eth0 tcp", "02:42:0a:01:0f:02 > 02:42:0a:01:0f:01"),
+    ("node1", {"port": 8080}, "tcpdump -n -i flannel0", "IP 10.1.15.2.40000 > 10.1.20.3.8080: Flags [S]"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("ns", "options", "command", "shows"), DUMPS, ids=[d[3] for d in DUMPS])
+def test_tcpdump_shows(ns: str, options: dict[str, object], command: str, shows: str) -> None:
+    cluster = Cluster.example()
+    if "port" in options:
+        cluster.connect("web2", "backend", 8080, sport=40000)
+    else:
+        cluster.send("web2", "backend", **options)  # type: ignore[arg-type]
+    lines = cluster[ns].sh(command).splitlines()
+    assert any(shows in line for line in lines), lines
+    if "src port" in command:
+        assert not any("8080: Flags" in line for line in lines)
+
+
+def test_a_segment_without_flags_says_none() -> None:
+    from k8snetlib.linux.tools.dumped import Dumper
+    from k8snetlib.packet import Icmp, IPv4, Packet, Slice, Tcp, Udp
+
+    dumper = Dumper(numeric=True, link=False)
+    line = dumper.text(Packet(IPv4("10.1.15.2", "10.1.20.3", 6), Tcp(1, 2, 0)))
+    assert "Flags [none]" in line
+    quoted = Slice(Packet(IPv4("10.1.20.3", "10.1.15.2", 17), Udp(1, 2)), 0, 28)
+    late = dumper.text(Packet(IPv4("10.1.15.2", "10.1.20.3", 1), Icmp(11, 1), payload=quoted))
+    assert "ip reassembly time exceeded" in late
