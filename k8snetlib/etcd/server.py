@@ -231,7 +231,8 @@ class Stream:
     def cancel(self) -> None:
         """Closes the watch."""
         self._closed = True
-        self._response.close()
+        # Closing would wait for the thread that reads, and that one for the server.
+        self._response.raw.shutdown()
 
     def _read(self, lines: Iterator[bytes]) -> None:
         try:
@@ -241,8 +242,10 @@ class Stream:
                     self._arrived.notify_all()
                     if self._closed:
                         break
-        except (OSError, ValueError, AttributeError):  # the stream broke, or was closed under it
+        except OSError:  # the stream broke
             pass
+        finally:
+            self._response.close()
         with self._arrived:
             self._ended = True
             self._arrived.notify_all()
