@@ -5,9 +5,10 @@
 It speaks to whatever is an ``api.Etcd``. What etcd refuses, and what the command does not
 understand, is a ``BadCommand`` with etcdctl's own ``Error:`` line.
 
-Simplified here: a prompt cannot wait. So ``watch`` prints what there is since ``--rev`` and comes
-back, and ``lease keep-alive`` needs ``--once``. ``txn`` reads its three parts from the text that
-is given with the command. No authentication, no TLS; ``--endpoints`` is only printed.
+Simplified here: a prompt cannot wait, not even for an etcd that is away. So ``watch`` prints what
+there is since ``--rev`` and comes back, and ``lease keep-alive`` needs ``--once``. ``txn`` reads
+its three parts from the text that is given with the command. No authentication, no TLS;
+``--endpoints`` is only printed.
 Source: etcd's etcdctl/ctlv3/command; compared with etcdctl 3.4 in tests/etcd/test_etcdctl.py.
 """
 
@@ -57,8 +58,6 @@ def run(etcd: Etcd, words: list[str], stdin: str = "") -> str:
         return _help_on(name, command)
     try:
         lines = command.run(etcd, options)
-    except EtcdUnreachable as error:
-        raise refuse(error.message, error.hint) from error
     except EtcdError as error:
         what = {"lease grant": "failed to grant lease", "lease revoke": "failed to revoke lease"}
         text = f"{what[name]} ({error.message})" if name in what else error.message

@@ -217,7 +217,7 @@ KINDS: list[tuple[type, dict[str, Any]]] = [
 def responses(answer: api.TxnResponse, wanted: list[Any]) -> list[Any]:
     assert len(answer.responses) == len(wanted), answer.responses
     for each, expect in zip(answer.responses, wanted, strict=True):
-        compare("a response", expect, each, expectations(each))
+        compare("a response", expect or {}, each, expectations(each))
     return wanted
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from k8snetlib.etcd import api
@@ -127,7 +127,7 @@ def test_found(name, server):
 def test_random(server):
     server.settle = 2.0  # the watch at the end always has something to say
 
-    @settings(phases=[Phase.generate], max_examples=int(__import__("os").environ.get("N", "30")))
+    @settings(max_examples=40)
     @given(st.lists(steps, min_size=5, max_size=14))
     def run(script):
         differ(server, script)

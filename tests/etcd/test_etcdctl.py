@@ -267,3 +267,95 @@ def test_as_the_real_one(fresh_address):
             if masked(mine) != masked(theirs):
                 wrong.append(f"txn {form} {text!r}\n--- ours\n{mine}\n--- real\n{theirs}")
     assert not wrong, f"{len(wrong)} of {len(lines)} differ\n" + "\n\n".join(wrong)
+
+
+# -- what only our prompt has ----------------------------------------------------------------------
+
+
+def test_a_prompt_cannot_wait():
+    store = Store()
+    for words, hint in ((["watch", "a"], "--rev"), (["lease", "keep-alive", "1"], "--once")):
+        with pytest.raises(BadCommand, match="prompt cannot") as caught:
+            etcdctl.run(store, words)
+        assert hint in caught.value.hint
+    with pytest.raises(BadCommand, match="nothing to read"):
+        etcdctl.run(store, ["txn"])
+
+
+def test_put_reads_its_value():
+    store = Store()
+    assert etcdctl.run(store, ["put", "a"], "from a text") == "OK"
+    assert etcdctl.run(store, ["get", "a"]) == "a\nfrom a text"
+
+
+AWAY = ["get a", "put a b", "del a", "compaction 3", "lease grant 5", "lease revoke 5",
+        "endpoint status", "endpoint health", "member list"]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", AWAY)
+def test_nobody_answers_as_the_real_one(line):
+    # Port 1 of this machine: nothing listens there.
+    where = ["--endpoints=127.0.0.1:1", "--command-timeout=200ms", "--dial-timeout=200ms"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("ETCDCTL_")}
+    ran = subprocess.run(
+        [require_tool("etcdctl"), *where, *line.split()],
+        env=environment | {"ETCDCTL_API": "3"}, text=True, capture_output=True, timeout=20,
+    )  # fmt: skip
+    told = [each for each in ran.stderr.splitlines() if not each.startswith("{")]
+    with pytest.raises(BadCommand) as caught:
+        etcdctl.run(Store().client(lambda: False), [where[0], *line.split()])
+    assert caught.value.message.splitlines() == told
+    assert "the way to it is cut" in caught.value.hint
+
+
+@pytest.mark.parametrize("line", ["lease list", "lease timetolive 1", "watch a --rev 1"])
+def test_where_the_real_one_would_wait_for_ever(line):
+    with pytest.raises(BadCommand, match="context deadline exceeded"):
+        etcdctl.run(Store().client(lambda: False), line.split())
+
+
+def test_count_only_came_with_3_5():
+    store = Store()
+    store.put(api.Put(b"/a")), store.put(api.Put(b"/b"))
+    told = etcdctl.run(store, ["get", "/", "--prefix", "--count-only", "-w", "fields"])
+    assert told.splitlines()[-2:] == ['"More" : false', '"Count" : 2']
+    with pytest.raises(BadCommand, match="count-only is only for"):
+        etcdctl.run(store, ["get", "/", "--count-only"])
+
+
+def test_help():
+    told = etcdctl.run(Store(), ["--help"])
+    assert etcdctl.run(Store(), []) == etcdctl.run(Store(), ["help"]) == told
+    for name, command in etcdctl.COMMANDS.items():
+        assert f"\t{name} " in told
+        words = [*name.split(), "--help"]
+        about = etcdctl.run(Store(), words)
+        assert all(f"--{flag}" in about for flag in command.flags)
+    assert "a prompt cannot wait" in etcdctl.run(Store(), ["watch", "-h"])
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("gett a", "Did you mean get?"),
+        ("lease grunt", "lease grant"),
+        ("get a --prefx", "--prefix"),
+        ("get a -w yaml", "json"),
+    ],
+)
+def test_a_hint(words, hint):
+    with pytest.raises(BadCommand) as caught:
+        etcdctl.run(Store(), words.split())
+    assert hint in caught.value.hint
+
+
+def test_in_a_namespace():
+    from k8snetlib.linux.netns import Netns
+
+    store, ns = Store(), Netns("node1")
+    ns.commands["etcdctl"] = lambda here, words, stdin: etcdctl.run(store, words, stdin)
+    text = 'version("/a") = "0"\n\nput /a "one two"\n\n\n'
+    assert ns.sh("etcdctl txn; etcdctl --endpoints=x:1 get /a", stdin=text) == (
+        "SUCCESS\n\nOK\n/a\none two"
+    )
+    assert ns.sh("etcdctl --endpoints x:1 endpoint health").startswith("x:1 is healthy")
