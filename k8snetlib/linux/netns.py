@@ -12,6 +12,7 @@ Simplified here: one primary address and any number of others per device, no mul
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from k8snetlib.address import ZERO_MAC, Prefix, mask, number, parse_ip
@@ -127,6 +128,7 @@ class Netns:
         "_ip_id",
         "arp_queue",
         "broadcasts",
+        "commands",
         "conntrack",
         "containers",
         "devices",
@@ -171,6 +173,9 @@ class Netns:
         self.udp: dict[tuple[str, int], UdpSocket] = {}
         self.pings: dict[tuple[str, int], UdpSocket] = {}
         self.processes: dict[str, Any] = {}
+        #: What can be typed here besides the tools of ``tools.TOOLS``: of a program that belongs to
+        #: a room further on. Called with the namespace it is typed in, so a clone has its own.
+        self.commands: dict[str, Callable[[Netns, list[str], str], str]] = {}
         self.ruleset = Ruleset()
         self.conntrack = Table()
         self.recent: dict[str, dict[int, tuple[float, ...]]] = {}
@@ -359,6 +364,7 @@ class Netns:
         other.tcp = dict(self.tcp)
         other.udp = dict(self.udp)
         other.pings = dict(self.pings)
+        other.commands = dict(self.commands)
         other.processes = {name: process.clone() for name, process in self.processes.items()}
         other.ruleset = self.ruleset.clone()
         other.conntrack = self.conntrack.clone()

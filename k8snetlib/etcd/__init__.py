@@ -1,0 +1,1 @@
+"""etcd: the key-value store in which flannel keeps its configuration and its leases."""
