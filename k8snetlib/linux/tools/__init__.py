@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from k8snetlib.errors import BadCommand, nearest
 from k8snetlib.linux.tools import (
     bridge,
+    cat,
     conntrack,
     curl,
     hostname,
@@ -41,12 +42,14 @@ Tool = Callable[["Netns", list[str]], str]
 #: What can be typed: the command's name -> the function that does it.
 TOOLS: Mapping[str, Tool] = {
     "bridge": bridge.run,
+    "cat": cat.run,
     "conntrack": conntrack.run,
     "curl": curl.run,
     "hostname": hostname.run,
     "ip": ip.run,
     "iptables": iptables.run,
     "iptables-save": iptables_save.run,
+    "ls": cat.ls,
     "nft": nft.run,
     "ping": ping.run,
     "ss": ss.run,
