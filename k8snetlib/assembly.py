@@ -11,16 +11,20 @@ host side of a pod's veth pair, ``0a:5b`` for the switch's ports.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from k8snetlib.address import Prefix, mac_for, number
 from k8snetlib.errors import BadManifest, NotModelled
 from k8snetlib.flannel import host_gw, udp, vxlan
-from k8snetlib.kube import docker
 from k8snetlib.kube.api import BACKENDS, PROXY_MODES, ClusterSpec, Host, Node, Pod
 from k8snetlib.linux.netns import Device, Netns
 from k8snetlib.linux.network import Network
 from k8snetlib.linux.route import Route
 from k8snetlib.linux.sockets import Listener, listen
 from k8snetlib.linux.vxlan import OVERHEAD
+
+if TYPE_CHECKING:
+    from k8snetlib.kube.docker import DockerConf
 
 NODE_SYSCTLS = {
     "net.ipv4.ip_forward": 1,
@@ -172,27 +176,32 @@ def plug_pod(network: Network, spec: ClusterSpec, pod: Pod) -> Netns:
     return ns
 
 
+# Who plugs the pods in is imported where it works: `import k8snetlib` stays quick.
+
+
 def _by_docker(spec: ClusterSpec) -> bool:
-    return spec.network.bridge == docker.BRIDGE
+    return spec.network.bridge == "docker0"
 
 
-def _docker(spec: ClusterSpec, node: Node) -> docker.DockerConf:
+def _docker(spec: ClusterSpec, node: Node) -> DockerConf:
     """Docker's options on a node: what flannel's mk-docker-opts would hand to it."""
+    from k8snetlib.kube.docker import DockerConf
+
     net = spec.network
     bip = f"{node.pod_cidr.host(1)}/{node.pod_cidr.length}"
     rules = net.docker_masquerade or net.docker_forward_drop
-    return docker.DockerConf(
-        bip, pod_mtu(spec), rules, net.docker_masquerade, net.docker_forward_drop
-    )
+    return DockerConf(bip, pod_mtu(spec), rules, net.docker_masquerade, net.docker_forward_drop)
 
 
 def _prepare_runtime(ns: Netns, spec: ClusterSpec, node: Node) -> None:
     """Docker with its bridge; or the files by which the CNI plugins work: the first pod makes the
     bridge."""
     if _by_docker(spec):
+        from k8snetlib.kube import docker
+
         docker.start(ns, _docker(spec, node))
         return
-    from k8snetlib.kube.cni import node as cni  # only such clusters load the plugins
+    from k8snetlib.kube.cni import node as cni
 
     net = spec.network
     cni.install(ns, net.bridge, hairpin=net.hairpin)
@@ -204,6 +213,8 @@ def _plug_in(host: Netns, spec: ClusterSpec, node: Node, pod: Pod, ns: Netns) ->
     """The pod's veth pair, its address and its default route, by Docker or by CNI."""
     veth = f"veth-{pod.name}"
     if _by_docker(spec):
+        from k8snetlib.kube import docker
+
         conf = _docker(spec, node)
         docker.connect(host, conf, ns, ip=pod.ip, veth=veth, hairpin=spec.network.hairpin)
         return

@@ -21,7 +21,6 @@ from k8snetlib.address import Prefix, mac_for
 from k8snetlib.errors import K8sNetError
 from k8snetlib.kube.cni import link
 from k8snetlib.kube.cni.result import CniRoute, IPConfig
-from k8snetlib.linux.netfilter.rule import Rule
 from k8snetlib.linux.netfilter.syntax import parse_rule
 from k8snetlib.linux.netfilter.tables import Chain, Ruleset
 from k8snetlib.linux.netns import Address, Device, Netns
@@ -165,7 +164,7 @@ def publish(node: Netns, conf: DockerConf, port: Published) -> None:
 def unpublish(node: Netns, conf: DockerConf, port: Published) -> None:
     """Takes the rules of a published port away again, those that are there."""
     for table, chain, text in _published(conf, port):
-        rule: Rule = parse_rule(text)
+        rule = parse_rule(text)
         rules = node.ruleset.table(table).get(chain, Chain(chain)).rules
         if rule in rules:
             node.ruleset.change(table, chain, [r for r in rules if r != rule])

@@ -22,18 +22,18 @@ pytestmark = pytest.mark.root
 
 PLUGINS = ("bridge", "host-local", "loopback", "portmap")
 
-#: What 1.1.1 says -> what 1.9.1, and the model, says; each with the reason.
+#: What 1.1.1 says -> what later releases, and the model, say; each with the reason.
 OLDER = {
-    # Since 1.2 the message names the other end as well.
+    # The message names the other end as well.
     "container veth name provided (eth0) already exists":
         'container veth name ("eth0") peer provided ("vethRANDOM") already exists',
-    # The full stop went with a linter's advice (1.3).
+    # The sentence lost its full stop.
     "cannot set hairpin mode and promiscuous mode at the same time.":
         "cannot set hairpin mode and promiscuous mode at the same time",
 }  # fmt: skip
 
-#: 1.1.1 refuses with this where 1.9.1, and the model, agree: it looks for the IPv6 rules of a
-#: container without an IPv6 address (mended in 1.2).
+#: 1.1.1 refuses with this where later releases, and the model, agree: it looks for the IPv6 rules of
+#: a container without an IPv6 address.
 OLDER_REFUSES = "could not check ipv6 dnat: "
 
 
