@@ -7,6 +7,7 @@ chain; ``expect…SetMark…`` and ``expect…Masq…`` name the chains of the m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -60,19 +61,33 @@ class _Made:
                 made.setdefault(name, []).extend(lines)
         return [line for name in wanted for line in made.get(name, [])]
 
-    def of_mark(self, key: str) -> Any:
-        """What an expectation of the chains of the mark asks for, by its name."""
-        lower = key.lower()
-        chain = self.set_mark if "setmark" in lower else self.masq
-        if "prepend" in lower:
+    def of_mark(self, key: str, expected: Any) -> Any:
+        """What an expectation of the chains of the mark asks for, by its name and its kind."""
+        whole, last = key.lower(), key.rpartition(".")[2].lower()
+        chain = self.set_mark if "setmark" in whole else self.masq
+        if isinstance(expected, bool):
             return chain.prepend
-        if "entrychain" in lower:
+        if isinstance(expected, str):
+            return chain.name if expected.startswith("CNI-") else _line(chain.rules[0])
+        if "entrychain" in last:
             return list(chain.entry_chains)
-        if "entry" in lower:
-            return [_line(rule) for rule in chain.entry_rules]
-        if "chain" in lower or "name" in lower:
-            return chain.name
-        return [_line(rule) for rule in chain.rules]
+        return [_line(rule) for rule in (chain.entry_rules if "entry" in last else chain.rules)]
+
+
+def _expectations(case: Mapping[str, Any], front: str = "") -> Iterator[tuple[str, Any]]:
+    """Each expectation with its name; those of a mapping as ``name.part``."""
+    for key, expected in case.items():
+        if not front and not key.startswith("expect"):
+            continue
+        if isinstance(expected, Mapping):
+            yield from _expectations(expected, f"{front}{key}.")
+        else:
+            yield f"{front}{key}", expected
+
+
+def _appended(line: str) -> str:
+    """A rule that is put in front, written as one that is put behind."""
+    return re.sub(r"^-I (\S+)( 1)? ", r"-A \1 ", line)
 
 
 def _run(case: Mapping[str, Any]) -> int:
@@ -86,22 +101,19 @@ def _run(case: Mapping[str, Any]) -> int:
         "expectRules": [_line(rule) for rule in made.dnat.rules],
         "expectEntryRules": [_line(rule) for rule in made.dnat.entry_rules],
     }
-    for key, expected in case.items():
-        if not key.startswith("expect"):
-            continue
-        is_lines = isinstance(expected, list) and all(
-            isinstance(line, str) and line.startswith("-A ") for line in expected
-        )
-        if is_lines and expected:
-            # Of two hooks one is a list of its own chain's lines only.
-            assert made.all_lines(expected) == expected, key
+    for key, expected in _expectations(case):
+        texts = expected if isinstance(expected, list) else [expected]
+        lines = [_appended(text) for text in texts if str(text).startswith(("-A ", "-I "))]
+        if lines:
+            assert made.all_lines(lines) == lines, key
+            assert len(lines) == len(texts)
         elif key in plain:
             assert plain[key] == expected, key
         elif "mark" in key.lower() or "masq" in key.lower():
-            assert made.of_mark(key) == expected, key
+            assert made.of_mark(key, expected) == expected, key
         else:
             raise NotUnderstood(f"an expectation '{key}'")
-        count += len(expected) if isinstance(expected, list) else 1
+        count += len(texts)
     return count
 
 

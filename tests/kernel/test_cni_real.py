@@ -139,6 +139,18 @@ STORIES: dict[str, tuple[dict[str, Any], list[Step]]] = {
     "check without a default route": (
         bridged(isDefaultGateway=True), [ADD, CHECKED._replace(before="ip route del default")],
     ),
+    "check with another default route": (
+        bridged(isDefaultGateway=True),
+        [ADD, CHECKED._replace(before="ip route replace default via 10.22.0.99")],
+    ),
+    "check with another gateway": (
+        bridged(ipam={**IPAM, "routes": [{"dst": "10.9.0.0/16", "gw": "10.22.0.77"}]}),
+        [ADD, CHECKED._replace(before="ip route replace 10.9.0.0/16 via 10.22.0.99")],
+    ),
+    "check without ipam": (
+        {**BASE, "bridge": "l2"},
+        [ADD, CHECKED, CHECKED._replace(more={"CNI_IFNAME": "eth7"})],
+    ),
     "check of an older result": (
         bridged(), [ADD, DEL, CHECKED, ADD, CHECKED._replace(changes={"bridge": "other"})],
     ),
@@ -284,3 +296,56 @@ def test_a_bridge_without_address_has_the_lowest_mac_of_its_ports(pair):
     assert len(theirs) == len(ours) == 2
     assert real_bridge == min(theirs)
     assert pair.node.devices["l2"].mac == min(ours)
+
+
+def plugged(pair):
+    """A gateway's configuration, and what both plugins answered to ADD."""
+    config = bridged(isGateway=True, ipam={**IPAM, "dataDir": pair.folder})
+    ours, _, theirs, _ = pair.call("bridge", "ADD", config)
+    assert isinstance(ours, dict)
+    assert isinstance(theirs, dict)
+    return config, ours, theirs
+
+
+def test_check_misses_a_port_that_was_moved(pair):
+    config, ours, theirs = plugged(pair)
+    pair.node.sh(f"ip link set {ours['interfaces'][1]['name']} nomaster")
+    pair.real(pair.node.name, f"ip link set {theirs['interfaces'][1]['name']} nomaster")
+    configs = [{**config, "prevResult": result} for result in (ours, theirs)]
+    answer, status, real_answer, real_status = pair.call_each("bridge", "CHECK", configs)
+    assert (status, answer) == (real_status, real_answer)
+    assert status == 1
+
+
+@pytest.mark.parametrize(
+    ("at", "field", "value"),
+    [
+        (2, "sandbox", ""), (2, "sandbox", "/var/run/netns/x"), (2, "mac", "02:00:00:00:00:01"),
+        (2, "name", "eth9"), (1, "mac", "02:00:00:00:00:01"), (1, "sandbox", "/x"),
+        (1, "name", "veth0"), (0, "mac", "02:00:00:00:00:01"), (0, "sandbox", "/x"),
+        (0, "name", "br0"),
+    ],
+)  # fmt: skip
+def test_check_compares_with_the_result(pair, at, field, value):
+    config, ours, theirs = plugged(pair)
+    for result in (ours, theirs):
+        interface = result["interfaces"][at]
+        result["old"] = interface["mac"]
+        interface[field] = value
+    configs = [{**config, "prevResult": result} for result in (ours, theirs)]
+    answer, status, real_answer, real_status = pair.call_each("bridge", "CHECK", configs)
+    assert status == real_status == 1
+    for result, said in ((ours, answer), (theirs, real_answer)):
+        said["msg"] = said["msg"].replace(result["old"], "ITS MAC")
+        said["msg"] = said["msg"].replace(result["interfaces"][1]["name"], "ITS VETH")
+    assert answer == real_answer
+
+
+def test_a_bridge_that_is_down_goes_up(pair):
+    config, _, _ = plugged(pair)
+    pair.printed("node", "ip link set cni0 down")
+    pair.call("bridge", "ADD", config, "b")
+    ours, theirs = pair.printed("node", "ip -br link show up")
+    assert [line.split()[0] for line in theirs if line.startswith("cni0")] == ["cni0"]
+    assert pair.node.devices["cni0"].up
+    assert any(line.startswith("cni0") for line in ours)

@@ -147,7 +147,7 @@ def delete(call: Call, config: Config) -> None:
         _known_ipam(conf)
         host_local.delete(call, config)
     pod = call.sandbox
-    if not call.netns or pod is None:
+    if pod is None:
         return
     for address in link.remove_link(pod, call.ifname):
         if conf.ipam and conf.ip_masq:
@@ -161,9 +161,10 @@ def check(call: Call, config: Config) -> None:
     """CHECK: raises ``CniError`` for the first thing that is not as ``prevResult`` has it."""
     conf = parse(call, config)
     pod = call.pod()
-    if conf.ipam:
-        _known_ipam(conf)
-        host_local.check(call, config)
+    if not conf.ipam:  # the real one looks for an IPAM plugin of that name
+        raise CniError("no plugin name provided")
+    _known_ipam(conf)
+    host_local.check(call, config)
     result = previous(config)
     if result is None:
         raise CniError("Required prevResult missing")

@@ -37,5 +37,5 @@ def check(call: Call, config: Config) -> None:
 def delete(call: Call, config: Config) -> None:
     """DEL: ``lo`` goes down, if there still is one."""
     pod = call.sandbox
-    if call.netns and pod is not None and pod.devices["lo"].up:
+    if pod is not None and pod.devices["lo"].up:
         pod.update_device("lo", up=False)

@@ -86,7 +86,7 @@ class Call(NamedTuple):
 
     @property
     def sandbox(self) -> Netns | None:
-        """The container's namespace; None if there is none (any more)."""
+        """The container's namespace; None if there is none (any more), or no path to it."""
         return self.network.netns.get(self.netns.rpartition("/")[2])
 
     def pod(self) -> Netns:

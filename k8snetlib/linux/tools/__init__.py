@@ -7,7 +7,8 @@ the real tool prints; ``TOOLS`` lists them. A new tool is a new module and a lin
 Two kinds of "no": what the real tool would refuse is refused in its own words (``RTNETLINK answers:
 File exists``), with a hint; what this version does not carry is refused by naming what it does.
 
-Simplified here: no pipes, no variables, no redirections; blanks at the ends of lines are not printed.
+Simplified here: no pipes, no variables, no redirections; blanks at the ends of lines are not
+printed.
 """
 
 from __future__ import annotations
