@@ -90,6 +90,14 @@ def test_options(changes, has, has_not):
     assert has_not not in text
 
 
+def test_dockers_rule_stands_in_front_of_others():
+    host = Cluster.example()["client"]
+    host.sh("iptables -t nat -A POSTROUTING -s 10.0.0.0/8 -j ACCEPT")
+    docker.start(host, DockerConf())
+    rules = [str(rule) for rule in host.ruleset.chain("nat", "POSTROUTING").rules]
+    assert rules == ["-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE", "-s 10.0.0.0/8 -j ACCEPT"]
+
+
 def test_without_iptables_nothing_is_published():
     conf = DockerConf(iptables=False)
     cluster = machine(conf, "a")
@@ -167,6 +175,17 @@ def test_whom_the_backend_sees(backend, on, sees):
     assert heard(exchange, "backend:eth0") == sees
     # On the same node nothing is hidden, rule or no rule: it does not leave docker0.
     assert heard(cluster.connect("web2", "web1", port=80), "web1:eth0") == "10.1.15.2"
+
+
+@pytest.mark.parametrize("masq", [False, True])
+@pytest.mark.parametrize("drop", [False, True])
+def test_each_option_stands_alone(masq, drop):
+    spec = example_spec(docker_masquerade=masq)
+    node1 = Cluster(spec._replace(network=spec.network._replace(docker_forward_drop=drop)))["node1"]
+    text = node1.sh("iptables-save")
+    assert ("-s 10.1.15.0/24 ! -o docker0 -j MASQUERADE" in text) is masq
+    assert (":FORWARD DROP" in text) is drop
+    assert (":DOCKER -" in text) is (masq or drop)
 
 
 def test_masquerading_lets_pods_out():

@@ -225,7 +225,6 @@ def _for_plugin(to: Attachment, whole: Config, one: Config, before: Result | Non
     runtime's capabilities those that it asks for."""
     config = {**one, "name": whole["name"], "cniVersion": version_of(whole)}
     wanted = [name for name, on in (one.get("capabilities") or {}).items() if on]
-    config.pop("capabilities", None)
     runtime = {name: to.capabilities[name] for name in wanted if name in to.capabilities}
     if runtime:
         config["runtimeConfig"] = runtime
