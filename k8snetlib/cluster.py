@@ -44,7 +44,9 @@ class Cluster:
         >>> Cluster.example().connect("web2", "10.1.20.3", port=8080).outcome
         'delivered'
         """
-        return cls(example_spec(backend, proxy_mode, docker_masquerade), seed=seed)
+        return cls(
+            example_spec(backend, proxy_mode, docker_masquerade=docker_masquerade), seed=seed
+        )
 
     @classmethod
     def from_manifests(cls, *paths: str, seed: int = 0) -> Cluster:

@@ -120,7 +120,7 @@ class ClusterSpec(NamedTuple):
 
 
 def example_spec(
-    backend: str = "udp", proxy_mode: str = "iptables", docker_masquerade: bool = False
+    backend: str = "udp", proxy_mode: str = "iptables", *, docker_masquerade: bool = False
 ) -> ClusterSpec:
     """The course's running example: three nodes, five pods, four Services (the article's cluster,
     made complete). ``docker_masquerade``: Docker's own rule is left on, the classic mistake."""
