@@ -11,6 +11,8 @@ host side of a pod's veth pair, ``0a:5b`` for the switch's ports.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from k8snetlib.address import Prefix, mac_for, number
 from k8snetlib.errors import BadManifest, NotModelled
 from k8snetlib.flannel import host_gw, udp, vxlan
@@ -20,6 +22,9 @@ from k8snetlib.linux.network import Network
 from k8snetlib.linux.route import Route
 from k8snetlib.linux.sockets import Listener, listen
 from k8snetlib.linux.vxlan import OVERHEAD
+
+if TYPE_CHECKING:
+    from k8snetlib.kube.docker import DockerConf
 
 NODE_SYSCTLS = {
     "net.ipv4.ip_forward": 1,
@@ -120,10 +125,7 @@ def _plug_node(network: Network, switch: Netns, spec: ClusterSpec, node: Node) -
     ns.sysctls.update(NODE_SYSCTLS)
     _plug(network, switch, ns, "eth0", node.ip, f"p-{node.name}", spec)
     ns.routes.add(Route(Prefix(0, 0), "eth0", via=_gateway(spec.network.node_network)))
-    bridge = spec.network.bridge
-    gateway = node.pod_cidr.host(1)
-    ns.add_device(Device(bridge, "bridge", mac_for("02:42", gateway), pod_mtu(spec)))
-    ns.add_address(bridge, f"{gateway}/{node.pod_cidr.length}")
+    _prepare_runtime(ns, spec, node)
     listen(ns, Listener("tcp", "0.0.0.0", KUBELET_PORT, "kubelet"))
 
 
@@ -166,17 +168,59 @@ def plug_pod(network: Network, spec: ClusterSpec, pod: Pod) -> Netns:
     host = network[node.name]
     ns = network.add(Netns(pod.name, "pod"))
     ns.containers = ("pause", *(container.name for container in pod.containers))
-    outside = f"veth-{pod.name}"
-    inside_end = (ns, "eth0", mac_for("02:42", pod.ip))
-    network.wire(inside_end, (host, outside, mac_for("0a:fe", pod.ip)), pod_mtu(spec))
-    host.enslave(outside, spec.network.bridge, hairpin=spec.network.hairpin)
-    ns.add_address("eth0", f"{pod.ip}/{node.pod_cidr.length}")
-    ns.routes.add(Route(Prefix(0, 0), "eth0", via=node.pod_cidr.host(1)))
+    _plug_in(host, spec, node, pod, ns)
     for at, container in enumerate(pod.containers):
         process = pod.name if at == 0 else f"{pod.name}-{container.name}"
         for socket in container.listens:
             listen(ns, Listener(socket.proto, socket.ip, socket.port, process))
     return ns
+
+
+# Who plugs the pods in is imported where it works: `import k8snetlib` stays quick.
+
+
+def _by_docker(spec: ClusterSpec) -> bool:
+    return spec.network.bridge == "docker0"
+
+
+def _docker(spec: ClusterSpec, node: Node) -> DockerConf:
+    """Docker's options on a node: what flannel's mk-docker-opts would hand to it."""
+    from k8snetlib.kube.docker import DockerConf
+
+    net = spec.network
+    bip = f"{node.pod_cidr.host(1)}/{node.pod_cidr.length}"
+    rules = net.docker_masquerade or net.docker_forward_drop
+    return DockerConf(bip, pod_mtu(spec), rules, net.docker_masquerade, net.docker_forward_drop)
+
+
+def _prepare_runtime(ns: Netns, spec: ClusterSpec, node: Node) -> None:
+    """Docker with its bridge; or the files by which the CNI plugins work: the first pod makes the
+    bridge."""
+    if _by_docker(spec):
+        from k8snetlib.kube import docker
+
+        docker.start(ns, _docker(spec, node))
+        return
+    from k8snetlib.kube.cni import node as cni
+
+    net = spec.network
+    cni.install(ns, net.bridge, hairpin=net.hairpin)
+    env = cni.subnet_env(net.pod_network, node.pod_cidr, pod_mtu(spec), ip_masq=True)
+    cni.leave_subnet_env(ns, env)
+
+
+def _plug_in(host: Netns, spec: ClusterSpec, node: Node, pod: Pod, ns: Netns) -> None:
+    """The pod's veth pair, its address and its default route, by Docker or by CNI."""
+    veth = f"veth-{pod.name}"
+    if _by_docker(spec):
+        from k8snetlib.kube import docker
+
+        conf = _docker(spec, node)
+        docker.connect(host, conf, ns, ip=pod.ip, veth=veth, hairpin=spec.network.hairpin)
+        return
+    from k8snetlib.kube.cni import node as cni
+
+    cni.plug(host, cni.PodNames(pod.namespace, pod.name, pod.ip), node.pod_cidr, veth)
 
 
 # -- flannel --------------------------------------------------------------------------------------

@@ -33,14 +33,20 @@ class Cluster:
 
     @classmethod
     def example(
-        cls, backend: str = "udp", proxy_mode: str = "iptables", *, seed: int = 0
-    ) -> Cluster:
+        cls, backend: str = "udp", proxy_mode: str = "iptables", *, seed: int = 0,
+        docker_masquerade: bool = False,
+    ) -> Cluster:  # fmt: skip
         """The running example of the course: the article's cluster, made complete.
+
+        ``docker_masquerade`` leaves Docker's own masquerade rule on: pods of other nodes then see
+        the node's overlay address instead of the pod's.
 
         >>> Cluster.example().connect("web2", "10.1.20.3", port=8080).outcome
         'delivered'
         """
-        return cls(example_spec(backend, proxy_mode), seed=seed)
+        return cls(
+            example_spec(backend, proxy_mode, docker_masquerade=docker_masquerade), seed=seed
+        )
 
     @classmethod
     def from_manifests(cls, *paths: str, seed: int = 0) -> Cluster:

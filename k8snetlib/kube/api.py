@@ -90,7 +90,11 @@ class Host(NamedTuple):
 
 
 class NetworkSpec(NamedTuple):
-    """What Kubernetes has no object for. ``mtu`` is that of the node network, in bytes."""
+    """What Kubernetes has no object for. ``mtu`` is that of the node network, in bytes.
+
+    ``bridge`` ``docker0``: Docker plugs the pods in, with ``docker_masquerade`` and
+    ``docker_forward_drop`` as its options; any other name: the flannel CNI plugin does.
+    """
 
     node_network: Prefix
     pod_network: Prefix
@@ -102,6 +106,8 @@ class NetworkSpec(NamedTuple):
     bridge: str = "docker0"
     hairpin: bool = True
     mtu: int = 1500
+    docker_masquerade: bool = False
+    docker_forward_drop: bool = False
 
 
 class ClusterSpec(NamedTuple):
@@ -113,9 +119,11 @@ class ClusterSpec(NamedTuple):
     services: tuple[Service, ...] = ()
 
 
-def example_spec(backend: str = "udp", proxy_mode: str = "iptables") -> ClusterSpec:
+def example_spec(
+    backend: str = "udp", proxy_mode: str = "iptables", *, docker_masquerade: bool = False
+) -> ClusterSpec:
     """The course's running example: three nodes, five pods, four Services (the article's cluster,
-    made complete)."""
+    made complete). ``docker_masquerade``: Docker's own rule is left on, the classic mistake."""
     subnets = {"node1": "10.1.15.0/24", "node2": "10.1.20.0/24", "node3": "10.1.30.0/24"}
     nodes = tuple(
         Node(name, f"192.168.66.{11 + i}", Prefix.parse(cidr))
@@ -134,7 +142,8 @@ def example_spec(backend: str = "udp", proxy_mode: str = "iptables") -> ClusterS
         Pod("backend-c", "node3", "10.1.30.2", (Container("backend", (backend_http, dns)),),
             labels=backend_label),
     )  # fmt: skip
-    return ClusterSpec(_example_network(backend, proxy_mode), nodes, pods, _example_services())
+    network = _example_network(backend, proxy_mode)._replace(docker_masquerade=docker_masquerade)
+    return ClusterSpec(network, nodes, pods, _example_services())
 
 
 def _example_network(backend: str, proxy_mode: str) -> NetworkSpec:

@@ -17,6 +17,7 @@ from k8snetlib.kube.fields import Fields
 from k8snetlib.kube.sockets import parse_socket
 
 _MTU = (576, 65535)
+_POLICIES = ("ACCEPT", "DROP")
 
 
 def network(spec: Fields) -> NetworkSpec:
@@ -34,6 +35,8 @@ def network(spec: Fields) -> NetworkSpec:
         bridge=bridge.text("name", "docker0"),
         hairpin=bridge.flag("hairpin", True),
         mtu=underlay.number("mtu", *_MTU, 1500),
+        docker_masquerade=bridge.flag("ipMasq", False),
+        docker_forward_drop=bridge.one_of("forwardPolicy", _POLICIES, "ACCEPT") == "DROP",
     )
 
 
@@ -73,7 +76,12 @@ def network_object(spec: NetworkSpec) -> dict[str, Any]:
                 "hosts": hosts,
             },
             "flannel": {"Network": str(spec.pod_network), "Backend": {"Type": spec.backend}},
-            "bridge": {"name": spec.bridge, "hairpin": spec.hairpin},
+            "bridge": {
+                "name": spec.bridge,
+                "hairpin": spec.hairpin,
+                "ipMasq": spec.docker_masquerade,
+                "forwardPolicy": _POLICIES[spec.docker_forward_drop],
+            },
             "serviceNetwork": str(spec.service_network),
             "kubeProxy": {"mode": spec.proxy_mode},
         },

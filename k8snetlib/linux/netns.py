@@ -133,6 +133,7 @@ class Netns:
         "containers",
         "devices",
         "fdb",
+        "files",
         "fragments",
         "ipsets",
         "listeners",
@@ -184,6 +185,7 @@ class Netns:
         self.pmtu: dict[str, tuple[int, float]] = {}
         self.redirects: dict[str, tuple[int, float]] = {}
         self.containers: tuple[str, ...] = ()
+        self.files: dict[str, str] = {}
         self.network: Network | None = None
         self._ip_id = 0
         self.add_device(Device("lo", "lo", mtu=65536))
@@ -240,13 +242,18 @@ class Netns:
         return device
 
     def remove_device(self, name: str) -> None:
-        """Removes a device with its addresses, routes, neighbours and bridge ports."""
+        """Removes a device with its addresses, routes, neighbours and bridge ports; one end of a
+        veth pair takes the other along."""
         device = self.device(name)
         if device.master:
             self.release(name)
         del self.devices[name]
         self._changed()
         self._forget_device(name, addresses=True)
+        if device.peer is not None and self.network is not None:
+            other = self.network.netns.get(device.peer[0])
+            if other is not None and device.peer[1] in other.devices:
+                other.remove_device(device.peer[1])
 
     def _forget_device(self, name: str, *, addresses: bool) -> None:
         for route in [r for r in self.routes if r.dev == name]:
@@ -373,5 +380,6 @@ class Netns:
         other.fragments = {}
         other.pmtu = dict(self.pmtu)
         other.redirects = dict(self.redirects)
+        other.files = dict(self.files)
         other._ip_id = self._ip_id
         return other

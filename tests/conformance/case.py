@@ -9,7 +9,7 @@ with one function ``cases(document)``. A case that it does not understand must f
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +29,13 @@ class Case(NamedTuple):
 
     name: str
     run: Callable[[], tuple[int, tuple[str, ...]]]
+
+
+def known(fields: Iterable[str], names: Collection[str]) -> None:
+    """Raises ``NotUnderstood`` for a field that is none of these names."""
+    unknown = sorted(set(fields) - set(names))
+    if unknown:
+        raise NotUnderstood(f"fields {', '.join(unknown)}")
 
 
 @cache

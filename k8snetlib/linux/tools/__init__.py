@@ -8,7 +8,8 @@ Tools of rooms further on (``etcdctl``) are put into ``ns.commands`` by whoever 
 Two kinds of "no": what the real tool would refuse is refused in its own words (``RTNETLINK answers:
 File exists``), with a hint; what this version does not carry is refused by naming what it does.
 
-Simplified here: no pipes, no variables, no files; blanks at the ends of lines are not printed.
+Simplified here: no pipes, no variables, no redirections; blanks at the ends of lines are not
+printed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 from k8snetlib.errors import BadCommand, nearest
 from k8snetlib.linux.tools import (
     bridge,
+    cat,
     conntrack,
     curl,
     hostname,
@@ -42,12 +44,14 @@ Tool = Callable[["Netns", list[str]], str]
 #: What can be typed: the command's name -> the function that does it.
 TOOLS: Mapping[str, Tool] = {
     "bridge": bridge.run,
+    "cat": cat.run,
     "conntrack": conntrack.run,
     "curl": curl.run,
     "hostname": hostname.run,
     "ip": ip.run,
     "iptables": iptables.run,
     "iptables-save": iptables_save.run,
+    "ls": cat.ls,
     "nft": nft.run,
     "ping": ping.run,
     "ss": ss.run,

@@ -1,0 +1,1 @@
+"""The Container Network Interface: its protocol, and five plugins on the model's namespaces."""

@@ -1,0 +1,85 @@
+"""What lives here: a node as Kubernetes' flannel manifest leaves it, and a pod plugged in there.
+
+The manifest installs one conflist: flannel (which delegates to bridge and host-local), then
+portmap. kubelet's runtime runs it for each pod, with the pod's names in CNI_ARGS. Here the pod's
+address is known beforehand, since the manifests name it; it is asked for by the same CNI_ARGS
+(``IP=…``).
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import NamedTuple
+
+from k8snetlib.address import Prefix, mac_for
+from k8snetlib.kube.cni import invoke
+from k8snetlib.kube.cni.bridge import DEFAULT_BRIDGE
+from k8snetlib.kube.cni.flannel import SUBNET_FILE
+from k8snetlib.kube.cni.result import Result
+from k8snetlib.kube.cni.spec import Given
+from k8snetlib.linux.netns import Netns
+
+CONFLIST = f"{invoke.CONF_DIR}/10-flannel.conflist"
+
+
+class PodNames(NamedTuple):
+    """What the runtime knows of a pod: its namespace, its name, the address it is to get."""
+
+    namespace: str
+    name: str
+    ip: str
+
+    @property
+    def sandbox_id(self) -> str:
+        """The id of its sandbox: 64 hexadecimal digits that follow from its names."""
+        return sha256(f"{self.namespace}/{self.name}".encode()).hexdigest()
+
+
+def install(node: Netns, bridge: str = DEFAULT_BRIDGE, *, hairpin: bool = True) -> None:
+    """Puts flannel's conflist where the runtime looks for it."""
+    delegate: dict[str, object] = {"hairpinMode": hairpin, "isDefaultGateway": True}
+    if bridge != DEFAULT_BRIDGE:
+        delegate = {"bridge": bridge, **delegate}
+    conflist = {
+        "name": "cbr0",
+        "cniVersion": "0.3.1",
+        "plugins": [
+            {"type": "flannel", "delegate": delegate},
+            {"type": "portmap", "capabilities": {"portMappings": True}},
+        ],
+    }
+    node.files[CONFLIST] = json.dumps(conflist, indent=2) + "\n"
+
+
+def subnet_env(network: Prefix, subnet: Prefix, mtu: int, *, ip_masq: bool) -> str:
+    """The text that flanneld leaves in ``/run/flannel/subnet.env``; ``mtu`` in bytes."""
+    return (
+        f"FLANNEL_NETWORK={network}\nFLANNEL_SUBNET={subnet.host(1)}/{subnet.length}\n"
+        f"FLANNEL_MTU={mtu}\nFLANNEL_IPMASQ={str(ip_masq).lower()}\n"
+    )
+
+
+def leave_subnet_env(node: Netns, text: str) -> None:
+    """What flanneld has written before any pod comes, unless it is there already."""
+    node.files.setdefault(SUBNET_FILE, text)
+
+
+def plug(node: Netns, pod: PodNames, subnet: Prefix, veth: str) -> Result:
+    """Runs the node's conflist for a pod, with names and MAC addresses that follow from addresses.
+
+    Raises ``CniError`` as the runtime would report it.
+    """
+    args = {
+        "IgnoreUnknown": "1",
+        "K8S_POD_NAMESPACE": pod.namespace,
+        "K8S_POD_NAME": pod.name,
+        "K8S_POD_INFRA_CONTAINER_ID": pod.sandbox_id,
+        "IP": pod.ip,
+    }
+    given = Given(
+        veth, mac_for("0a:fe", pod.ip), mac_for("02:42", pod.ip), mac_for("02:42", subnet.host(1))
+    )
+    text = ";".join(f"{key}={value}" for key, value in args.items())
+    to = invoke.Attachment(node, pod.sandbox_id, pod.name, args=text, given=given)
+    return invoke.add_list(to, node.files[CONFLIST])

@@ -1,0 +1,1 @@
+"""kube-proxy: Services as rules of the kernel."""
