@@ -7,6 +7,8 @@ import re
 import pytest
 
 from k8snetlib.views import scene
+from k8snetlib.views.bands import BANDS_STYLE
+from k8snetlib.views.matrix import MATRIX_STYLE
 from k8snetlib.views.palette import COLOURS, TEXT_ON, contrast, theme_css
 from k8snetlib.views.picture import FIGURE_STYLE
 from k8snetlib.views.player import player_style
@@ -35,16 +37,21 @@ def test_lines_stand_out(line, theme):
     assert contrast(COLOURS[line][theme], COLOURS["ground"][theme]) >= 3
 
 
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_the_mark_of_a_pod_stands_out_on_its_range(theme):
+    assert contrast(COLOURS["pod"][theme], COLOURS["pod-band"][theme]) >= 3
+
+
 def test_every_text_colour_is_tested():
-    styles = scene.STYLE + FIGURE_STYLE + player_style()
+    styles = scene.STYLE + FIGURE_STYLE + player_style() + BANDS_STYLE + MATRIX_STYLE
     used = set(re.findall(r"[;{ ](?:color|fill): ?var\(--k-([\w-]+)\)", styles))
     shapes = {name for name in COLOURS if name.endswith(("-fill", "-band"))}
-    shapes |= {"ground", "card", "packet", "packet-deep", "reply"}
+    shapes |= {"ground", "card", "packet", "packet-deep", "reply", "pod"}
     assert used - shapes <= set(TEXT_ON)
 
 
 def test_every_variable_exists():
-    styles = scene.STYLE + FIGURE_STYLE + player_style()
+    styles = scene.STYLE + FIGURE_STYLE + player_style() + BANDS_STYLE + MATRIX_STYLE
     assert set(re.findall(r"var\(--k-([\w-]+)\)", styles)) <= set(COLOURS)
 
 

@@ -16,9 +16,10 @@ import pytest
 from k8snetlib import Cluster
 from k8snetlib.errors import UnknownName
 from k8snetlib.trace import rule_line
-from k8snetlib.views import draw, play
+from k8snetlib.views import address_bands, draw, play
 from k8snetlib.views.layout import lay_out
 from k8snetlib.views.plan import SMALL
+from tests.clusters import renumbered
 from tests.views.conftest import nodes_with_pods
 
 DATA = Path(__file__).parent / "data"
@@ -32,6 +33,8 @@ PICTURES = {
     "one-node": lambda cluster, exchange: draw(nodes_with_pods([2])),
     "vxlan": lambda cluster, exchange: draw(Cluster.example("vxlan").ping("web2", "backend")),
     "host-gw": lambda cluster, exchange: draw(Cluster.example("host-gw").ping("web2", "backend")),
+    "bands": lambda cluster, exchange: address_bands(cluster),
+    "bands-clash": lambda cluster, exchange: address_bands(renumbered()),
     "twelve-nodes": lambda cluster, exchange: draw(nodes_with_pods([0, 1, 2, 3, 5, 2] * 2)),
 }
 
