@@ -4,14 +4,21 @@
 * ``play(exchange)`` walks a packet step by step; with ``netns``, through one kernel's boxes.
 * ``pod_xray(cluster["web1"])`` looks into one network namespace.
 * ``packet_flow(exchange.request, "node1")`` shows which boxes of one kernel a packet met.
+* ``address_bands(cluster)`` draws the three networks, and who has which address in them.
+* ``reachability(cluster)`` sends from every host to every other, and shows who arrived, as whom.
 
-They read an ``Exchange`` (its packets, names and topology) or, for the X-ray, a namespace. This
-room loads neither IPython nor anywidget before a player is shown.
+They read an ``Exchange`` (its packets, names and topology), or the cluster or namespace they name.
+This room loads neither IPython nor anywidget before a player is shown.
 """
 
+from k8snetlib.views.bands import address_bands
 from k8snetlib.views.flow import packet_flow
+from k8snetlib.views.matrix import Matrix, reachability
 from k8snetlib.views.picture import Picture, draw
 from k8snetlib.views.player import Player, play
 from k8snetlib.views.xray import pod_xray
 
-__all__ = ["Picture", "Player", "draw", "packet_flow", "play", "pod_xray"]
+__all__ = [
+    "Matrix", "Picture", "Player", "address_bands", "draw", "packet_flow", "play", "pod_xray",
+    "reachability",
+]  # fmt: skip

@@ -343,7 +343,9 @@ def packet_flow(what: Hop | Trace | None = None, netns: str = "") -> Picture:
     told = _told(found)
     caption = f"{title}. At the end: {annotate(found[-1].step.reason, names)}." if found else ""
     picture = sheet.svg((chart.width, chart.height), title, told, STYLE)
-    return Picture(picture, f"{title}:\n{told}", caption, _rows(found, names), "every box")
+    return Picture(
+        picture, f"{title}:\n{told}", caption, _rows(found, names), "The same in words: every box"
+    )
 
 
 def on_paper(found: Sequence[Met], lines: tuple[str, ...]) -> tuple[Chart, Sheet]:

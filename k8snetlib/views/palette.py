@@ -61,7 +61,7 @@ TEXT_ON: Mapping[str, tuple[str, ...]] = {
     "on-packet": ("packet-deep",),
     "on-reply": ("reply",),
     "good": ("ground", "card", "pod-fill"),
-    "bad": ("ground", "card", "packet-fill"),
+    "bad": ("ground", "card", "packet-fill", "pod-band"),
 }
 
 

@@ -23,6 +23,7 @@ from k8snetlib.trace import Exchange, Trace
 from k8snetlib.views import scene
 from k8snetlib.views.geometry import Point, keep_right, number, path_data
 from k8snetlib.views.layout import lay_out
+from k8snetlib.views.marks import FONT
 from k8snetlib.views.palette import theme_css
 from k8snetlib.views.plan import Layout
 from k8snetlib.views.text import VERDICT_WORDS, decider, packet_title, place_words
@@ -33,7 +34,7 @@ from k8snetlib.words import annotate
 Which: TypeAlias = int | str | Trace | None
 
 FIGURE_STYLE = (
-    f".k8snet-figure{{font-family:{scene.FONT};color:var(--k-ink);background:var(--k-ground);"
+    f".k8snet-figure{{font-family:{FONT};color:var(--k-ink);background:var(--k-ground);"
     "border-radius:10px;padding:6px;max-width:1240px;box-sizing:border-box}"
     ".k8snet-scroll{overflow-x:auto}"
     ".k8snet-scroll svg{display:block;width:100%;height:auto}"
@@ -53,11 +54,11 @@ FIGURE_STYLE = (
 class Picture:
     """A finished picture: ``svg`` (a whole SVG document) and ``text`` (the same in words).
 
-    ``caption`` is one line of text, ``table`` the rows below the picture, its head first; ``each``
-    says what a row is.
+    ``caption`` is one line of text, ``table`` the rows below the picture, its head first;
+    ``summary`` is what opens the table.
     """
 
-    __slots__ = ("_caption", "_each", "_table", "svg", "text")
+    __slots__ = ("_caption", "_summary", "_table", "svg", "text")
 
     def __init__(
         self,
@@ -65,13 +66,13 @@ class Picture:
         text: str,
         caption: str = "",
         table: tuple[tuple[str, ...], ...] = (),
-        each: str = "every step",
+        summary: str = "The same in words: every step",
     ) -> None:
         self.svg = svg
         self.text = text
         self._caption = caption
         self._table = table
-        self._each = each
+        self._summary = summary
 
     def __repr__(self) -> str:
         return self.text
@@ -87,7 +88,7 @@ class Picture:
         if self._caption:
             parts.append(f'<p class="caption">{escape(self._caption)}</p>')
         if self._table:
-            parts.append(_table(self._table, self._each))
+            parts.append(_table(self._table, self._summary))
         return f'<div class="k8snet k8snet-figure">{"".join(parts)}</div>'
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -100,13 +101,13 @@ class Picture:
         return {"text/html": self.html, "image/svg+xml": self.svg, "text/plain": self.text}
 
 
-def _table(rows: tuple[tuple[str, ...], ...], each: str) -> str:
+def _table(rows: tuple[tuple[str, ...], ...], summary: str) -> str:
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in rows[0])
     body = "".join(
         "<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:]
     )
     return (
-        f"<details><summary>The same in words: {escape(each)}</summary>"
+        f"<details><summary>{escape(summary)}</summary>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></details>"
     )
 

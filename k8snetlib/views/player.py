@@ -40,6 +40,7 @@ from k8snetlib.views.flow_steps import at_kernel
 from k8snetlib.views.geometry import number, path_data
 from k8snetlib.views.headers import changes, state
 from k8snetlib.views.layout import lay_out
+from k8snetlib.views.marks import FONT
 from k8snetlib.views.palette import theme_css
 from k8snetlib.views.picture import Picture, Which, choose, draw
 from k8snetlib.views.plan import Layout
@@ -172,7 +173,7 @@ def _awaited(exchange: Exchange, spot: Spot) -> int | None:
 def player_style() -> str:
     """The player's whole style sheet: the palette, and ``player.css``."""
     sheet = files("k8snetlib.views").joinpath("player.css").read_text(encoding="utf-8")
-    return f"{theme_css()}.k8snet-player{{font-family:{scene.FONT}}}\n{sheet}"
+    return f"{theme_css()}.k8snet-player{{font-family:{FONT}}}\n{sheet}"
 
 
 class Player:

@@ -9,23 +9,16 @@ What may not live here: positions (``layout``), the way of a packet (``walk``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import sha256
 from html import escape
 
 from k8snetlib.views.geometry import Box, Point, number, path_data, text_width
-from k8snetlib.views.palette import theme_css
+from k8snetlib.views.marks import TEXT_STYLE, document
+from k8snetlib.views.marks import rect as _rect
+from k8snetlib.views.marks import text as _text
 from k8snetlib.views.plan import NAME, SMALL, Item, Layout, short
 
-FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','Liberation Sans',Arial,sans-serif"
-
 #: How everything in a picture looks; sizes are px at the picture's natural width.
-STYLE = (
-    f".k8snet-svg{{background:var(--k-ground);border-radius:10px;font-family:{FONT};"
-    "font-variant-numeric:tabular-nums}"
-    ".k8snet-svg text{fill:var(--k-ink)}"
-    f".k8snet-svg .name{{font-size:{NAME:g}px;font-weight:650}}"
-    f".k8snet-svg .sub{{font-size:{SMALL:g}px;fill:var(--k-muted)}}"
-    f".k8snet-svg .tag{{font-size:{SMALL:g}px;fill:var(--k-muted);font-style:italic}}"
+STYLE = TEXT_STYLE + (
     ".k8snet-svg .node{fill:var(--k-node-fill);stroke:var(--k-node);stroke-width:1.6}"
     ".k8snet-svg .nodetext{fill:var(--k-node-ink)}"
     ".k8snet-svg .switch{fill:var(--k-node-band);stroke:var(--k-node);stroke-width:1.6}"
@@ -60,23 +53,12 @@ STYLE = (
 )
 
 
-def _text(x: float, y: float, words: str, kind: str, anchor: str = "") -> str:
-    where = f' text-anchor="{anchor}"' if anchor else ""
-    return f'<text x="{number(x)}" y="{number(y)}" class="{kind}"{where}>{escape(words)}</text>'
-
-
 def _named(x: float, y: float, name: str, more: str, kind: str = "") -> str:
     """A name and, right behind it, a word of lesser weight."""
     return (
         f'<text x="{number(x)}" y="{number(y)}"><tspan class="name {kind}">{escape(name)}</tspan>'
         f'<tspan class="tag" dx="6">{escape(more)}</tspan></text>'
     )
-
-
-def _rect(box: Box, kind: str, radius: float = 6) -> str:
-    size = f'width="{number(box.w)}" height="{number(box.h)}"'
-    where = f'x="{number(box.x)}" y="{number(box.y)}"'
-    return f'<rect class="{kind}" {where} {size} rx="{number(radius)}"/>'
 
 
 def _node(item: Item) -> str:
@@ -261,31 +243,9 @@ def body(layout: Layout) -> str:
 
 def svg(layout: Layout, title: str, desc: str, extra: str = "") -> str:
     """The whole picture. ``title`` names it, ``desc`` tells it in words; ``extra`` is SVG drawn on
-    top of it. The ids inside follow from the content: same picture, same text."""
+    top of it."""
     inner = body(layout) + ("\n" + extra if extra else "")
-    return document(layout.width, layout.height, title, desc, inner, STYLE)
-
-
-def document(
-    width: float, height: float, title: str, desc: str, inner: str, style: str,
-    sizes: tuple[float, float] = (0.66, 1.25),
-) -> str:  # fmt: skip
-    """A whole SVG document with a name and a description that a screen reader finds.
-
-    Parameters: ``width`` and ``height`` in px; ``inner`` is what is drawn, ``style`` how it looks;
-    ``sizes`` is how far the picture shrinks and grows, in times its width.
-    """
-    mark = sha256("\n".join((title, desc, inner)).encode()).hexdigest()[:10]
-    # On a wide page not much larger than life, on a narrow one still readable (it then scrolls).
-    size = f"max-width:{width * sizes[1]:.0f}px;min-width:{width * sizes[0]:.0f}px"
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="k8snet k8snet-svg" role="img" '
-        f'viewBox="0 0 {number(width)} {number(height)}" style="{size}" '
-        f'aria-labelledby="k{mark}-t k{mark}-d">\n'
-        f'<title id="k{mark}-t">{escape(title)}</title>\n'
-        f'<desc id="k{mark}-d">{escape(desc)}</desc>\n'
-        f"<style>{theme_css()}{style}</style>\n{inner}\n</svg>"
-    )
+    return document(layout.width, layout.height, (title, desc), inner, STYLE)
 
 
 def in_words(layout: Layout) -> str:

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from k8snetlib.views.geometry import Box, Point, number, path_data, text_width
-from k8snetlib.views.scene import FONT, document
+from k8snetlib.views.marks import FONT, document
 
 #: Kind of word -> (size in px at the picture's natural width, bold).
 KINDS: dict[str, tuple[float, bool]] = {
@@ -148,7 +148,7 @@ class Sheet:
         """The finished picture; ``size`` is its width and height in px, ``most`` how many times
         that it may grow on a wide page."""
         inner = "\n".join(self.parts)
-        return document(*size, title, desc, inner, STYLE + style, (0.84, most))
+        return document(*size, (title, desc), inner, STYLE + style, (0.84, most))
 
 
 def _sign(value: float) -> int:

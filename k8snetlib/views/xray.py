@@ -386,5 +386,9 @@ def pod_xray(ns: Netns) -> Picture:
     rows = _rows(drawing)
     table = rows if len(rows) > 1 else ()
     return Picture(
-        sheet.svg(size, title, words, STYLE), f"{title}. {words}", "", table, "every socket"
+        sheet.svg(size, title, words, STYLE),
+        f"{title}. {words}",
+        "",
+        table,
+        "The same in words: every socket",
     )

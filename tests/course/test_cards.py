@@ -12,6 +12,8 @@ from k8snetlib.course.prediction import Card, card, cards, predict
 from k8snetlib.errors import K8sNetError, UnknownName
 from k8snetlib.linux.netns import Netns
 from k8snetlib.linux.sockets import Listener, listen
+from k8snetlib.reach import all_pairs
+from tests.clusters import renumbered
 
 
 def _masked() -> Cluster:
@@ -148,9 +150,41 @@ def _masqueraded() -> str:
     return request.last.packet.ip.src
 
 
+def _translations() -> str:
+    cluster = Cluster.example()
+    pairs = all_pairs(cluster, cluster.pods)
+    assert len(pairs) == 20 and {pair.fate for pair in pairs} == {"reached"}
+    return f"{sum(p.seen != cluster.address_of(p.sender) for p in pairs)} translated"
+
+
+def _service_device() -> str:
+    cluster = Cluster.example()
+    net = cluster.spec.network.service_network
+    return f"devices: {[ip for ip in cluster.names if net.contains(ip)]}"
+
+
+def _moved() -> str:
+    cluster = Cluster.example()
+    cluster["backend"].sh("ip addr del 10.1.20.3/24 dev eth0")
+    cluster["web1"].sh("ip addr add 10.1.20.3/24 dev eth0")
+    ping = cluster.ping("backend-c", "10.1.20.3")
+    assert ping.request is not None
+    return f"{ping.outcome} at {ping.request.end}"
+
+
+def _clashing() -> str:
+    ping = renumbered().ping("backend-c", "backend")
+    assert ping.request is not None
+    return f"{ping.outcome}: {ping.request.end}"
+
+
 #: card -> (what the model does, what of it the right choice must say, what proves it)
 PROOFS: dict[str, tuple[Callable[[], str], str, str]] = {
     "00-how-many": (_visited, "web2, node1 and web1", "web2, node1, web1"),
+    "01-nat": (_translations, "For none", "0 translated"),
+    "01-service": (_service_device, "None", "devices: []"),
+    "01-move": (_moved, "No: it needs an address of node1's range", "unreachable at node2"),
+    "01-clash": (_clashing, "web2 answers", "delivered: web2"),
     "02-localhost": (
         lambda: Cluster.example().connect("web1", "127.0.0.1", 9000).outcome,
         "sidecar answers",

@@ -7,11 +7,24 @@ import re
 import pytest
 
 from k8snetlib.views import chart, scene, sheet, xray
+from k8snetlib.views.bands import BANDS_STYLE
+from k8snetlib.views.matrix import MATRIX_STYLE
 from k8snetlib.views.palette import COLOURS, TEXT_ON, contrast, theme_css
 from k8snetlib.views.picture import FIGURE_STYLE
 from k8snetlib.views.player import player_style
 
-STYLES = "".join((scene.STYLE, FIGURE_STYLE, player_style(), sheet.STYLE, chart.STYLE, xray.STYLE))
+STYLES = "".join(
+    (
+        scene.STYLE,
+        FIGURE_STYLE,
+        player_style(),
+        sheet.STYLE,
+        chart.STYLE,
+        xray.STYLE,
+        BANDS_STYLE,
+        MATRIX_STYLE,
+    )
+)
 PAIRS = [(text, ground) for text, grounds in TEXT_ON.items() for ground in grounds]
 
 
@@ -34,6 +47,11 @@ def test_text_contrast(text, ground, theme):
 def test_lines_stand_out(line, theme):
     """Graphics need 3 to 1 (WCAG 2.2, 1.4.11)."""
     assert contrast(COLOURS[line][theme], COLOURS["ground"][theme]) >= 3
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_the_mark_of_a_pod_stands_out_on_its_range(theme):
+    assert contrast(COLOURS["pod"][theme], COLOURS["pod-band"][theme]) >= 3
 
 
 def test_every_text_colour_is_tested():

@@ -16,9 +16,10 @@ import pytest
 from k8snetlib import Cluster
 from k8snetlib.errors import UnknownName
 from k8snetlib.trace import rule_line
-from k8snetlib.views import draw, packet_flow, play, pod_xray
+from k8snetlib.views import address_bands, draw, packet_flow, play, pod_xray
 from k8snetlib.views.layout import lay_out
 from k8snetlib.views.plan import SMALL
+from tests.clusters import renumbered
 from tests.views.conftest import nodes_with_pods
 
 DATA = Path(__file__).parent / "data"
@@ -36,6 +37,8 @@ PICTURES = {
     "xray-node": lambda cluster, exchange: pod_xray(cluster["node1"]),
     "flow-alone": lambda cluster, exchange: packet_flow(),
     "flow": lambda cluster, exchange: packet_flow(exchange.request, "node1"),
+    "bands": lambda cluster, exchange: address_bands(cluster),
+    "bands-clash": lambda cluster, exchange: address_bands(renumbered()),
     "twelve-nodes": lambda cluster, exchange: draw(nodes_with_pods([0, 1, 2, 3, 5, 2] * 2)),
 }
 

@@ -1,0 +1,20 @@
+"""Clusters that several tests share."""
+
+from __future__ import annotations
+
+from k8snetlib import Cluster
+
+
+def renumbered() -> Cluster:
+    """node2's Docker uses node1's range: backend becomes 10.1.15.2, backend-b 10.1.15.3."""
+    cluster = Cluster.example()
+    for host, device, old, new in (
+        ("node2", "docker0", "10.1.20.1", "10.1.15.1"),
+        ("backend", "eth0", "10.1.20.3", "10.1.15.2"),
+        ("backend-b", "eth0", "10.1.20.4", "10.1.15.3"),
+    ):
+        cluster[host].sh(f"ip addr del {old}/24 dev {device}")
+        cluster[host].sh(f"ip addr add {new}/24 dev {device}")
+        if device == "eth0":
+            cluster[host].sh("ip route add default via 10.1.15.1 dev eth0")
+    return cluster
