@@ -156,7 +156,11 @@ class WatchResponse(NamedTuple):
 
 
 class Watch(Protocol):
-    """An open watch."""
+    """An open watch. ``revision`` is the store's when it was opened; ``id`` is -1 if the server
+    refused it at once (a range that ends before it begins): then it says ``canceled``."""
+
+    id: int
+    revision: int
 
     def pending(self) -> tuple[WatchResponse, ...]:
         """What came since the last call, in order. Raises ``EtcdUnreachable`` if the way is cut."""
