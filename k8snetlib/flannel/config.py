@@ -97,7 +97,9 @@ def _address6(value: Any, name: str) -> str:
 def _wrong_type(value: Any, name: str, kind: str) -> FlannelError:
     what = {str: "string", bool: "bool", dict: "object", list: "array"}.get(type(value))
     what = what or f"number {value}"
-    return FlannelError(f"json: cannot unmarshal {what} into Go struct field Config.{name} of type {kind}")
+    return FlannelError(
+        f"json: cannot unmarshal {what} into Go struct field Config.{name} of type {kind}"
+    )
 
 
 #: A name of the JSON object -> the field of ``NetConf``, and how its value is read.
@@ -212,7 +214,9 @@ def check_network_config(conf: NetConf) -> NetConf:
     return conf
 
 
-def _length_for(given: int, network: int, *, longest: int, useful: int, usual: int, what: str) -> int:
+def _length_for(
+    given: int, network: int, *, longest: int, useful: int, usual: int, what: str
+) -> int:
     """How long the prefix of one node's subnet is. The first subnet of a network is not used, so
     there must be room for four."""
     if given:

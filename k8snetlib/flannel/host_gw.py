@@ -114,23 +114,15 @@ class HostGwBackend:
         """True if a route is gone, and the kernel would take it again."""
         table = self.ns.routes
         return any(
-            not any(_equal(there, route) for there in table.exact(prefix))
-            and not self._refused(route)
+            all(there.metric for there in table.exact(prefix)) and not self._refused(route)
             for prefix, route in self.routes.items()
         )
 
     def mend(self) -> None:
         """Adds the routes that are missing."""
         for prefix, route in self.routes.items():
-            there = self.ns.routes.exact(prefix)
-            if any(_equal(other, route) for other in there) or self._refused(route):
-                continue
-            where = f"{prefix}"
-            if self.ns.routes.add(route):
-                self.log("I", _SOURCE, f"Route recovered {where} : {route.via}")
-            else:
-                text = f"Error recovering route to {where}: {route.via}, file exists"
-                self.log("E", _SOURCE, text)
+            if not self._refused(route) and self.ns.routes.add(route):
+                self.log("I", _SOURCE, f"Route recovered {prefix} : {route.via}")
 
     def stop(self) -> None:
         """The process ends; its routes stay."""

@@ -82,18 +82,19 @@ class Registry:
             raise ConfigNotFound(
                 "flannel config not found in etcd store. Did you create your config using "
                 "etcdv3 API?",
-                f"etcdctl put {self.prefix}/config '{{\"Network\": \"10.1.0.0/16\"}}'",
+                f'etcdctl put {self.prefix}/config \'{{"Network": "10.1.0.0/16"}}\'',
             )
         return kvs[0].value.decode("utf-8", "replace")
 
-    def get_subnets(self) -> tuple[tuple[Lease, ...], int]:
-        """All leases, and the revision of the list. What is no lease is passed over."""
+    def get_subnets(self, *, expiry: bool = True) -> tuple[tuple[Lease, ...], int]:
+        """All leases, and the revision of the list. What is no lease is passed over. Without
+        ``expiry`` nobody is asked when they end."""
         prefix = f"{self.prefix}/subnets".encode()
         response = self.etcd.range(api.Range(prefix, api.prefix_end(prefix)))
         leases = []
         for kv in response.kvs:
             try:
-                leases.append(self._lease(kv))
+                leases.append(self.lease_of(kv, expiry=expiry))
             except FlannelError as error:
                 self.log("W", "registry.go", f"Ignoring bad subnet node: {error.message}")
         return tuple(leases), response.revision
@@ -103,15 +104,15 @@ class Registry:
         response = self.etcd.range(api.Range(self.key_of(subnet, subnet6)))
         if not response.kvs:
             raise api.EtcdError(KEY_NOT_FOUND)
-        return self._lease(response.kvs[0]), response.revision
+        return self.lease_of(response.kvs[0]), response.revision
 
-    def _lease(self, kv: api.KeyValue) -> Lease:
+    def lease_of(self, kv: api.KeyValue, *, expiry: bool = True) -> Lease:
+        """A key and its value as a lease; raises ``FlannelError`` for what is none."""
         networks = networks_of(kv.key)
         if networks is None:
             raise FlannelError(f"failed to parse subnet key {kv.key.decode('latin-1')}")
-        left = self.etcd.time_to_live(kv.lease).ttl
-        subnet, subnet6 = networks
-        return Lease(subnet, unmarshal(kv.value), subnet6, self.now() + left, kv.mod_revision)
+        end = self.now() + self.etcd.time_to_live(kv.lease).ttl if expiry else None
+        return Lease(networks[0], unmarshal(kv.value), networks[1], end, kv.mod_revision)
 
     def create_subnet(
         self, subnet: Prefix, subnet6: IP6Net | None, attrs: LeaseAttrs, ttl: int = SUBNET_TTL
@@ -199,11 +200,21 @@ class Stream:
 
     def open(self) -> None:
         """Asks etcd for the watch, from the revision that comes next."""
-        registry = self.registry
+        self.retry_at = 0.0
         try:
-            self.watch = registry.etcd.watch(self.key, api.prefix_end(self.key), self.since)
+            self.watch = self.registry.etcd.watch(self.key, api.prefix_end(self.key), self.since)
+        except api.EtcdUnreachable:
+            pass  # the client tries on; who polls will know when etcd is back
         except api.EtcdError as error:
             self._closed(error.message)
+
+    def clone(self, registry: Registry) -> Stream:
+        """The same watch, at the same place, on a copy of the etcd."""
+        other = Stream(registry, self.key, self.since, self.one)
+        other.back_off, other.retry_at = self.back_off, self.retry_at
+        if self.watch is not None:
+            other.watch = registry.etcd.adopt(self.watch)  # type: ignore[attr-defined]
+        return other
 
     def poll(self) -> list[WatchResult]:
         """What has come. Nothing is lost, whatever happened to the watch in between."""
@@ -252,7 +263,7 @@ class Stream:
         registry.log("W", "registry.go", text)
         try:
             if self.one is None:
-                leases, revision = registry.get_subnets()
+                leases, revision = registry.get_subnets(expiry=False)
                 result = WatchResult((), leases, revision)
             else:
                 result = self._one_again(*self.one)
@@ -269,7 +280,7 @@ class Stream:
     def _one_again(self, subnet: Prefix, subnet6: IP6Net | None) -> WatchResult:
         response = self.registry.etcd.range(api.Range(self.key))
         if response.kvs:
-            return WatchResult((), (self.registry._lease(response.kvs[0]),), response.revision)
+            return WatchResult((), (self.registry.lease_of(response.kvs[0]),), response.revision)
         gone = Event(REMOVED, Lease(subnet, LeaseAttrs(), subnet6))
         return WatchResult((gone,), None, response.revision)
 

@@ -80,7 +80,7 @@ class EtcdSubnetManager:
 
     def _try(self, conf: NetConf, attrs: LeaseAttrs) -> Lease:
         registry = self.registry
-        leases, _ = registry.get_subnets()
+        leases, _ = registry.get_subnets(expiry=False)
         ours = next((le for le in leases if le.attrs.public_ip == attrs.public_ip), None)
         if ours is not None:
             names = f"(ip: {ours.subnet} ipv6: {_or_none(ours.subnet6)})"
@@ -143,7 +143,7 @@ class EtcdSubnetManager:
 
     def watch_leases(self) -> tuple[WatchResult, Stream]:
         """All leases now, and a watch of what comes after; raises ``EtcdError``."""
-        leases, revision = self.registry.get_subnets()
+        leases, revision = self.registry.get_subnets(expiry=False)
         return WatchResult((), leases, revision), self.registry.watch_subnets(revision + 1)
 
     def watch_lease(self, lease: Lease) -> tuple[WatchResult, Stream]:
@@ -151,6 +151,14 @@ class EtcdSubnetManager:
         found, revision = self.registry.get_subnet(*lease.networks)
         stream = self.registry.watch_subnet(revision + 1, *lease.networks)
         return WatchResult((), (found,), revision), stream
+
+    def expires(self, lease: Lease) -> float | None:
+        """When a lease that a watch announced ends, on the model's clock."""
+        return self.registry.get_subnet(*lease.networks)[0].expires
+
+    def clone_stream(self, stream: Stream) -> Stream:
+        """A watch of the original on this manager's etcd, a copy of the original's."""
+        return stream.clone(self.registry)
 
     def _log(self, level: str, text: str) -> None:
         self.registry.log(level, "local_manager.go", text)
@@ -186,5 +194,3 @@ def free_starts(
 
 def _or_none(subnet6: IP6Net | None) -> str:
     return "::/0" if subnet6 is None else str(subnet6)
-
-

@@ -73,9 +73,7 @@ class UdpProxy:
 
     __slots__ = ("address", "network", "port", "routes", "running", "tun_address")
 
-    def __init__(
-        self, network: Prefix, address: str, tun_address: str, port: int = PORT
-    ) -> None:
+    def __init__(self, network: Prefix, address: str, tun_address: str, port: int = PORT) -> None:
         self.network = network
         self.address = address
         self.tun_address = tun_address

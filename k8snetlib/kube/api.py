@@ -18,6 +18,7 @@ from typing import NamedTuple
 from k8snetlib.address import Prefix
 
 BACKENDS = ("udp", "vxlan", "host-gw")
+SUBNET_MANAGERS = ("etcd", "kube")
 PROXY_MODES = ("iptables", "nftables", "ipvs")
 
 
@@ -90,7 +91,13 @@ class Host(NamedTuple):
 
 
 class NetworkSpec(NamedTuple):
-    """What Kubernetes has no object for. ``mtu`` is that of the node network, in bytes."""
+    """What Kubernetes has no object for. ``mtu`` is that of the node network, in bytes.
+
+    Of flannel's net-conf: ``pod_network``, ``subnet_len`` (bits, 0: flannel's default),
+    ``subnet_min`` and ``subnet_max`` (empty: the defaults), ``backend`` and ``backend_options``.
+    ``flanneld`` is its command line on every node. ``subnet_manager`` is etcd or kube; empty: etcd
+    if it would lease the nodes' ranges, else kube.
+    """
 
     node_network: Prefix
     pod_network: Prefix
@@ -98,6 +105,12 @@ class NetworkSpec(NamedTuple):
     outside_network: Prefix
     hosts: tuple[Host, ...] = ()
     backend: str = "udp"
+    backend_options: tuple[tuple[str, int | bool], ...] = ()
+    subnet_len: int = 0
+    subnet_min: str = ""
+    subnet_max: str = ""
+    subnet_manager: str = ""
+    flanneld: str = "--ip-masq"
     proxy_mode: str = "iptables"
     bridge: str = "docker0"
     hairpin: bool = True
@@ -113,9 +126,11 @@ class ClusterSpec(NamedTuple):
     services: tuple[Service, ...] = ()
 
 
-def example_spec(backend: str = "udp", proxy_mode: str = "iptables") -> ClusterSpec:
+def example_spec(
+    backend: str = "udp", proxy_mode: str = "iptables", flanneld: str = "--ip-masq"
+) -> ClusterSpec:
     """The course's running example: three nodes, five pods, four Services (the article's cluster,
-    made complete)."""
+    made complete). ``flanneld`` is its command line on every node."""
     subnets = {"node1": "10.1.15.0/24", "node2": "10.1.20.0/24", "node3": "10.1.30.0/24"}
     nodes = tuple(
         Node(name, f"192.168.66.{11 + i}", Prefix.parse(cidr))
@@ -134,7 +149,8 @@ def example_spec(backend: str = "udp", proxy_mode: str = "iptables") -> ClusterS
         Pod("backend-c", "node3", "10.1.30.2", (Container("backend", (backend_http, dns)),),
             labels=backend_label),
     )  # fmt: skip
-    return ClusterSpec(_example_network(backend, proxy_mode), nodes, pods, _example_services())
+    network = _example_network(backend, proxy_mode)._replace(flanneld=flanneld)
+    return ClusterSpec(network, nodes, pods, _example_services())
 
 
 def _example_network(backend: str, proxy_mode: str) -> NetworkSpec:

@@ -67,7 +67,7 @@ def restore(ruleset: Ruleset, text: str, *, noflush: bool = False) -> None:
         else:
             _one(chains, line, n)
     ruleset.tables, ruleset.counters = work.tables, work.counters
-    ruleset._tracks = None
+    ruleset.changed()
 
 
 def _one(chains: dict[str, list[Rule]], line: str, n: int) -> None:

@@ -13,7 +13,7 @@ What may not live here: the text of rules (``syntax``), hooks and their order (`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import merge
 from typing import NamedTuple
 
@@ -126,14 +126,17 @@ class Chain:
 
 
 class Ruleset:
-    """All tables of one network namespace. Chains are shared between copies; counters are not."""
+    """All tables of one network namespace. Chains are shared between copies; counters are not.
 
-    __slots__ = ("_tracks", "counters", "tables")
+    ``watcher`` is called when a rule or a chain changed."""
+
+    __slots__ = ("_tracks", "counters", "tables", "watcher")
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, Chain]] = {}
         self.counters: dict[tuple[str, str], list[list[int]]] = {}
         self._tracks: bool | None = None
+        self.watcher: Callable[[], None] | None = None
 
     def clone(self) -> Ruleset:
         """A copy: shares the chains, has counters of its own."""
@@ -195,7 +198,13 @@ class Ruleset:
         """Puts a chain in place of the one of its name; its counters start from zero."""
         self.table(table)[chain.name] = chain
         self.counters.pop((table, chain.name), None)
+        self.changed()
+
+    def changed(self) -> None:
+        """What was known of the rules no longer holds."""
         self._tracks = None
+        if self.watcher is not None:
+            self.watcher()
 
     def new_chain(self, table: str, name: str) -> None:
         """``iptables -N``; raises ``K8sNetError`` if it is there."""
@@ -215,7 +224,7 @@ class Ruleset:
         if users:
             raise K8sNetError(f"Chain {name} is still used by {', '.join(sorted(set(users)))}.")
         del self.tables[table][name]
-        self._tracks = None
+        self.changed()
 
     def change(self, table: str, chain: str, rules: Sequence[Rule]) -> None:
         """Gives a chain new rules; rules that stay keep their counters."""
