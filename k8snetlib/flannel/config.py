@@ -150,7 +150,7 @@ def _backend(value: Any) -> tuple[str, dict[str, Any]]:
     if not isinstance(kind, str):
         raise FlannelError(
             "error decoding Backend property of config: json: cannot unmarshal "
-            f"number into Go struct field .Type of type string"
+            "number into Go struct field .Type of type string"
         )
     return kind, dict(value)
 

@@ -6,7 +6,7 @@ The model's clock starts at midnight of 1 January 2000, UTC.
 from __future__ import annotations
 
 _MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # of the year 2000
-_NAMES = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_NAMES = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 def month_and_day(time: float) -> tuple[int, int]:
