@@ -1,3 +1,4 @@
+# ruff: noqa: N802, N815 - the methods are called as the ops and expectations of the files
 """Reads ``flannel_subnet_manager*.json``: scenarios of flannel's leases in etcd.
 
 Each case runs on an etcd of its own, as part of a network whose clock the case moves. Watches are
