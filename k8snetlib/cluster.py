@@ -12,7 +12,7 @@ from typing import Any
 from k8snetlib import assembly
 from k8snetlib.address import is_ip
 from k8snetlib.errors import K8sNetError, NotModelled, UnknownName, unknown_name
-from k8snetlib.etcd.server import EtcdServer, Way
+from k8snetlib.etcd.agent import EtcdServer, Way
 from k8snetlib.flannel.daemon import Flanneld
 from k8snetlib.flannel.options import parse_options
 from k8snetlib.kube.api import ClusterSpec, example_spec

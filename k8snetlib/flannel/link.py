@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from k8snetlib.etcd.server import EtcdServer
+from k8snetlib.etcd.agent import EtcdServer
 from k8snetlib.flannel import subnet_env
 from k8snetlib.flannel.kube_subnet import KubeSubnetManager, NodeApi
 from k8snetlib.flannel.registry import Registry

@@ -15,7 +15,7 @@ from typing import Any
 
 from k8snetlib.errors import K8sNetError
 from k8snetlib.etcd import api
-from k8snetlib.etcd.server import EtcdServer
+from k8snetlib.etcd.agent import EtcdServer
 from k8snetlib.flannel.ip import parse_cidr
 from k8snetlib.flannel.lease import Event, Lease, LeaseAttrs, LeaseWatcher
 from k8snetlib.flannel.registry import Registry, Stream
