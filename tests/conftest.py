@@ -35,6 +35,8 @@ PACKAGES = {
     "iptables-restore": "iptables",
     "nft": "nftables",
     "dot": "graphviz",
+    "etcd": "etcd-server",
+    "etcdctl": "etcd-client",
 }
 SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 

@@ -26,7 +26,8 @@ _MOD = attrgetter("mod_revision")
 
 
 class Change(NamedTuple):
-    """An entry of the log: the event, and what the key was before (None: it did not exist)."""
+    """An entry of the log: the event, and what the key was at the revision before (None: it did
+    not exist)."""
 
     event: Event
     before: KeyValue | None
@@ -102,7 +103,11 @@ class Mvcc:
         doomed = self.range(key, end)
         for kv in doomed:
             tombstone = KeyValue(kv.key, mod_revision=self.revision + 1)
-            self._write(Change(Event("DELETE", tombstone), kv))
+            # What this same write has put was never there for anybody.
+            before = kv if kv.mod_revision <= self.revision else self._at(kv.key, self.revision)
+            if before is not None and not before.version:
+                before = None
+            self._write(Change(Event("DELETE", tombstone), before))
         return doomed
 
     def commit(self) -> int:
