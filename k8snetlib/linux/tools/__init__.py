@@ -29,6 +29,7 @@ from k8snetlib.linux.tools import (
     ping,
     ss,
     sysctl,
+    systemctl,
     tcpdump,
     traceroute,
 )
@@ -45,12 +46,14 @@ TOOLS: Mapping[str, Tool] = {
     "curl": curl.run,
     "hostname": hostname.run,
     "ip": ip.run,
+    "journalctl": systemctl.journal,
     "iptables": iptables.run,
     "iptables-save": iptables_save.run,
     "nft": nft.run,
     "ping": ping.run,
     "ss": ss.run,
     "sysctl": sysctl.run,
+    "systemctl": systemctl.run,
     "tcpdump": tcpdump.run,
     "traceroute": traceroute.run,
 }
