@@ -15,8 +15,8 @@ from collections.abc import Mapping
 
 from k8snetlib.address import Prefix, mac_for
 from k8snetlib.errors import BadManifest, NotModelled
-from k8snetlib.etcd.api import Put
 from k8snetlib.etcd.agent import EtcdServer
+from k8snetlib.etcd.api import Put
 from k8snetlib.flannel import subnet_env, udp
 from k8snetlib.flannel.config import check_network_config, parse_config
 from k8snetlib.flannel.daemon import Flanneld

@@ -1,6 +1,6 @@
-"""What lives here: a lease as a value, what etcd stores of it, and how a list of leases is compared.
+"""What lives here: a lease as a value, what etcd stores of it, and how lists of leases compare.
 
-A lease says: this subnet of the pod network belongs to the node with this public address, and this
+A lease says: this subnet of the pod network belongs to the node with this public address, and here
 is what a peer must know to reach it (``BackendType``, ``BackendData``). It is all that flanneld
 ever learns about another node.
 

@@ -19,6 +19,7 @@ reservation that stays one). Source: flannel's pkg/subnet/etcd/registry.go.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from k8snetlib.address import Prefix
@@ -108,11 +109,12 @@ class Registry:
 
     def lease_of(self, kv: api.KeyValue, *, expiry: bool = True) -> Lease:
         """A key and its value as a lease; raises ``FlannelError`` for what is none."""
-        networks = networks_of(kv.key)
-        if networks is None:
+        if networks_of(kv.key) is None:
             raise FlannelError(f"failed to parse subnet key {kv.key.decode('latin-1')}")
-        end = self.now() + self.etcd.time_to_live(kv.lease).ttl if expiry else None
-        return Lease(networks[0], unmarshal(kv.value), networks[1], end, kv.mod_revision)
+        lease = lease_event("PUT", kv.key, kv.value, kv.mod_revision).lease
+        if not expiry:
+            return lease
+        return lease._replace(expires=self.now() + self.etcd.time_to_live(kv.lease).ttl)
 
     def create_subnet(
         self, subnet: Prefix, subnet6: IP6Net | None, attrs: LeaseAttrs, ttl: int = SUBNET_TTL
@@ -156,19 +158,6 @@ class Registry:
 
     # -- watches --------------------------------------------------------------------------------
 
-    def event(self, event: api.Event) -> Event:
-        """A change in etcd as a change of a lease; raises ``FlannelError`` for other keys."""
-        key = event.kv.key
-        networks = networks_of(key)
-        if networks is None:
-            text = key.decode("latin-1")
-            raise FlannelError(f'{event.type} "{text}": not a subnet, skipping')
-        subnet, subnet6 = networks
-        if event.type == "DELETE":
-            return Event(REMOVED, Lease(subnet, LeaseAttrs(), subnet6))
-        lease = Lease(subnet, unmarshal(event.kv.value), subnet6, None, event.kv.mod_revision)
-        return Event(ADDED, lease)
-
     def watch_subnets(self, since: int) -> Stream:
         """A watch of all leases, from a revision on (0: from now on)."""
         return Stream(self, f"{self.prefix}/subnets".encode(), since, None)
@@ -176,6 +165,19 @@ class Registry:
     def watch_subnet(self, since: int, subnet: Prefix, subnet6: IP6Net | None = None) -> Stream:
         """A watch of one lease, from a revision on."""
         return Stream(self, self.key_of(subnet, subnet6), since, (subnet, subnet6))
+
+
+@lru_cache(8192)
+def lease_event(kind: str, key: bytes, value: bytes, revision: int) -> Event:
+    """A change in etcd as a change of a lease; raises ``FlannelError`` for other keys. (All
+    flannelds see the same changes, so they share the answers.)"""
+    networks = networks_of(key)
+    if networks is None:
+        text = key.decode("latin-1")
+        raise FlannelError(f'{kind} "{text}": not a subnet, skipping')
+    if kind == "DELETE":
+        return Event(REMOVED, Lease(networks[0], LeaseAttrs(), networks[1]))
+    return Event(ADDED, Lease(networks[0], unmarshal(value), networks[1], None, revision))
 
 
 class Stream:
@@ -251,7 +253,8 @@ class Stream:
             if self.one is not None and change.kv.key != self.key:
                 continue
             try:
-                events.append(self.registry.event(change))
+                kv = change.kv
+                events.append(lease_event(change.type, kv.key, kv.value, kv.mod_revision))
             except FlannelError as error:
                 self.registry.log("E", "registry.go", f"error parsing etcd event: {error.message}")
         return [WatchResult(tuple(events), None, response.revision)] if events else []

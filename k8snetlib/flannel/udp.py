@@ -66,9 +66,9 @@ class ProxyRoute(NamedTuple):
 class UdpProxy:
     """flanneld's proxy loop on one node.
 
-    Parameters: ``address`` is this node's public IP, to which the socket is bound; ``tun_address``
-    is the first address of the node's lease; ``port`` is the UDP port of all nodes; ``routes`` lists
-    the leases of the other nodes.
+    Parameters: ``address`` is the interface's address, to which the socket is bound;
+    ``tun_address`` is the first address of the node's lease; ``port`` is the UDP port of all nodes;
+    ``routes`` lists the leases of the other nodes.
     """
 
     __slots__ = ("address", "network", "port", "routes", "running", "tun_address")

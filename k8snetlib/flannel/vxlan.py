@@ -117,8 +117,9 @@ class VxlanBackend:
         config = VxlanConfig(self.vni, self.iface.address, self.port)
         there = ns.devices.get(name)
         if there is not None and there.vxlan != config:
-            text = f'"{name}" already exists with incompatible configuration: {_differs(there, config)}'
-            self.log("W", "device.go", f"{text}; recreating device")
+            text = f'"{name}" already exists with incompatible configuration'
+            why = _differs(there, config)
+            self.log("W", "device.go", f"{text}: {why}; recreating device")
             self._remove_device(there)
             there = None
         if there is not None:

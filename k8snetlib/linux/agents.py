@@ -23,8 +23,8 @@ from k8snetlib.errors import K8sNetError
 if TYPE_CHECKING:
     from k8snetlib.linux.network import Network
 
-#: More acts than this at one moment means that agents keep waking each other.
-MOST_ACTS = 100_000
+#: More rounds than this at one moment means that agents keep waking each other.
+MOST_ROUNDS = 1_000
 
 
 class Agent(Protocol):
@@ -102,17 +102,26 @@ class Agents:
         """Lets all agents act that are due at ``now``, until none is; True if one did."""
         if self._busy or not (self._look or self._alarms):
             return False
-        acts = 0
+        rounds = 0
         with self.hold():
             while self.next() <= now:
-                _, _, name = heapq.heappop(self._alarms)
-                self._due.pop(name)
-                self._look[name] = None
-                self._all[name].act()
-                acts += 1
-                if acts > MOST_ACTS:
-                    raise K8sNetError(f"After {MOST_ACTS} acts {name} still finds things to do.")
-        return acts > 0
+                for name in self._take(now):
+                    self._look[name] = None
+                    self._all[name].act()
+                rounds += 1
+                if rounds > MOST_ROUNDS:
+                    raise K8sNetError(f"After {rounds} rounds {name} still finds things to do.")
+        return rounds > 0
+
+    def _take(self, now: float) -> list[str]:
+        """All who are due now, in their order. One round for all of them: what the first one's act
+        means for the others, they see when it is their turn, together with all else."""
+        names = []
+        while self.next() <= now:
+            _, _, name = heapq.heappop(self._alarms)
+            del self._due[name]
+            names.append(name)
+        return sorted(names, key=self._order.__getitem__)
 
     def _ask(self) -> None:
         while self._look:

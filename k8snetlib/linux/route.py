@@ -78,15 +78,20 @@ class RouteTable:
         """Adds a route; False if one to the same prefix with the same metric is there already."""
         same = self._by_length.setdefault(route.prefix.length, {})
         rivals = same.get(route.prefix.net, ())
-        if any(r.metric == route.metric for r in rivals):
-            return False
-        same[route.prefix.net] = tuple(sorted((*rivals, route), key=lambda r: r.metric))
+        if rivals:
+            if any(r.metric == route.metric for r in rivals):
+                return False
+            same[route.prefix.net] = tuple(sorted((*rivals, route), key=lambda r: r.metric))
+        else:
+            same[route.prefix.net] = (route,)
         self._changed()
         return True
 
     def replace(self, route: Route) -> None:
         """Adds a route in place of one to the same prefix with the same metric."""
-        for rival in self._by_length.get(route.prefix.length, {}).get(route.prefix.net, ()):
+        for rival in self.exact(route.prefix):
+            if rival == route:
+                return
             if rival.metric == route.metric:
                 self.remove(rival)
         self.add(route)
