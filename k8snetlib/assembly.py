@@ -222,6 +222,8 @@ def _start_flannel(network: Network, spec: ClusterSpec) -> None:
         server = EtcdServer(network)
         network.agents.add(server)
         server.way().put(Put(f"{PREFIX}/config".encode(), text.encode()))
+        for node in spec.nodes:
+            network[node.name].commands["etcdctl"] = _etcdctl
     words = spec.network.flanneld.split()
     options = parse_options([*words, "--kube-subnet-mgr"] if kube else words)
     with network.agents.hold():
@@ -232,6 +234,16 @@ def _start_flannel(network: Network, spec: ClusterSpec) -> None:
             link = KubeLink(api, node.name, text) if kube else EtcdLink(server, node.name)
             install(Flanneld(ns, options, link)).start()
     network.settle()
+
+
+def _etcdctl(ns: Netns, words: list[str], stdin: str) -> str:
+    """``etcdctl`` at a node's prompt: over the node's own way to etcd."""
+    from k8snetlib.etcd import etcdctl
+
+    assert ns.network is not None
+    server = ns.network.agents["etcd"]
+    assert isinstance(server, EtcdServer)
+    return etcdctl.run(server.way(ns.name), words, stdin)
 
 
 def json_of(conf: Mapping[str, object]) -> str:

@@ -12,6 +12,7 @@ Simplified here: one primary address and any number of others per device, no mul
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from k8snetlib.address import ZERO_MAC, Prefix, mask, number, parse_ip
@@ -21,8 +22,6 @@ from k8snetlib.linux.netfilter.tables import Ruleset
 from k8snetlib.linux.route import Route, RouteTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from k8snetlib.linux.network import Network
     from k8snetlib.linux.service import Service
     from k8snetlib.linux.sockets import Listener, TcpSocket, UdpSocket
@@ -133,6 +132,7 @@ class Netns:
         "_pid",
         "arp_queue",
         "broadcasts",
+        "commands",
         "conntrack",
         "containers",
         "devices",
@@ -183,6 +183,9 @@ class Netns:
         self.services: dict[str, Service] = {}
         self.files: dict[str, str] = {}
         self.watcher: Callable[[], None] | None = None
+        #: What can be typed here besides the tools of ``tools.TOOLS``: of a program that belongs to
+        #: a room further on. Called with the namespace it is typed in, so a clone has its own.
+        self.commands: dict[str, Callable[[Netns, list[str], str], str]] = {}
         self.ruleset = Ruleset()
         self.conntrack = Table()
         self.recent: dict[str, dict[int, tuple[float, ...]]] = {}
@@ -379,6 +382,7 @@ class Netns:
         other.tcp = dict(self.tcp)
         other.udp = dict(self.udp)
         other.pings = dict(self.pings)
+        other.commands = dict(self.commands)
         other.processes = {name: process.clone() for name, process in self.processes.items()}
         other.services = {}  # they take themselves along: see Network.clone
         other.files = dict(self.files)

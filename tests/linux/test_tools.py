@@ -9,6 +9,7 @@ import pytest
 
 from k8snetlib import Cluster
 from k8snetlib.errors import BadCommand
+from k8snetlib.linux.netns import Netns
 from k8snetlib.linux.tools import READERS, TOOLS
 
 ROUTES = """\
@@ -205,3 +206,20 @@ def test_every_tool_is_documented():
 
     text = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
     assert all(f"`{name}" in text for name in (*TOOLS, *READERS))
+
+
+def test_a_command_that_was_installed():
+    ns = Netns("node1")
+    ns.commands["greet"] = lambda here, words, stdin: f"{here.name} {' '.join(words)}\n{stdin}"
+    assert ns.sh("greet one 'two three'; hostname", stdin="read\n\nme") == (
+        "node1 one two three\nread\n\nme\nnode1"
+    )
+    twin = ns.clone()
+    twin.name = "twin"
+    ns.commands.clear()
+    assert twin.sh("greet") == "twin"
+    with pytest.raises(BadCommand, match="Did you mean greet") as caught:
+        twin.sh("gret")
+    assert "curl, greet, hostname" in caught.value.hint
+    with pytest.raises(BadCommand, match="command not found"):
+        ns.sh("greet")

@@ -2,7 +2,8 @@
 
 ``run(ns, command)`` is what ``ns.sh(command)`` calls. Each tool is one small module with one
 function ``run(ns, words)`` that reads or changes the namespace's state and returns the text that
-the real tool prints; ``TOOLS`` lists them. A new tool is a new module and a line in that table.
+the real tool prints; ``TOOLS`` lists them. A new tool is a new module and a line in that table. A tool
+of a room further on (``etcdctl``) is put into ``ns.commands`` by whoever installs it there.
 
 Two kinds of "no": what the real tool would refuse is refused in its own words (``RTNETLINK answers:
 File exists``), with a hint; what this version does not carry is refused by naming what it does.
@@ -68,7 +69,7 @@ _BETWEEN = frozenset({";", "&&"})
 def run(ns: Netns, command: str, stdin: str = "") -> str:
     """Types ``command`` in a namespace and returns what the real tools would print.
 
-    ``stdin`` is the text that a command reads which reads one (``iptables-restore``).
+    ``stdin`` is the text that a command reads which reads one (``iptables-restore``, ``etcdctl``).
 
     Several commands may stand in one text, separated by ``;``, ``&&`` or new lines; lines that
     begin with ``#`` are comments. Raises ``BadCommand`` for what the real tool would refuse, and
@@ -81,8 +82,10 @@ def run(ns: Netns, command: str, stdin: str = "") -> str:
             printed.append(READERS[name](ns, rest, stdin))
         elif name in TOOLS:
             printed.append(TOOLS[name](ns, rest))
+        elif name in ns.commands:
+            printed.append(ns.commands[name](ns, rest, stdin))
         else:
-            raise _unknown(name)
+            raise _unknown(ns, name)
     lines = "\n".join(text for text in printed if text).splitlines()
     return "\n".join(line.rstrip() for line in lines)
 
@@ -125,8 +128,8 @@ def _words(line: str) -> list[str]:
     return words
 
 
-def _unknown(name: str) -> BadCommand:
-    here = sorted({*TOOLS, *READERS})
+def _unknown(ns: Netns, name: str) -> BadCommand:
+    here = sorted({*TOOLS, *READERS, *ns.commands})
     near = nearest(name, here)
     meant = f"Did you mean {near[0]}? " if near else ""
     return BadCommand(f"{name}: command not found.", f"{meant}Here: {', '.join(here)}.")
