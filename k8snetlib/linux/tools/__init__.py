@@ -2,8 +2,8 @@
 
 ``run(ns, command)`` is what ``ns.sh(command)`` calls. Each tool is one small module with one
 function ``run(ns, words)`` that reads or changes the namespace's state and returns the text that
-the real tool prints; ``TOOLS`` lists them. A new tool is a new module and a line in that table. A tool
-of a room further on (``etcdctl``) is put into ``ns.commands`` by whoever installs it there.
+the real tool prints; ``TOOLS`` lists them. A new tool is a new module and a line in that table. A
+tool of a room further on (``etcdctl``) is put into ``ns.commands`` by whoever installs it there.
 
 Two kinds of "no": what the real tool would refuse is refused in its own words (``RTNETLINK answers:
 File exists``), with a hint; what this version does not carry is refused by naming what it does.
