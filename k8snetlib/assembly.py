@@ -11,15 +11,27 @@ host side of a pod's veth pair, ``0a:5b`` for the switch's ports.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from k8snetlib.address import Prefix, mac_for, number
+from k8snetlib.address import Prefix, mac_for
 from k8snetlib.errors import BadManifest, NotModelled
-from k8snetlib.flannel import host_gw, udp, vxlan
+from k8snetlib.etcd.agent import EtcdServer
+from k8snetlib.etcd.api import Put
+from k8snetlib.flannel import subnet_env, udp
+from k8snetlib.flannel.config import check_network_config, parse_config
+from k8snetlib.flannel.daemon import Flanneld
+from k8snetlib.flannel.ip import FlannelError
+from k8snetlib.flannel.kube_subnet import NodeApi, NodeObject
+from k8snetlib.flannel.link import EtcdLink, KubeLink
+from k8snetlib.flannel.options import Options, parse_options
+from k8snetlib.flannel.registry import PREFIX
 from k8snetlib.kube.api import BACKENDS, PROXY_MODES, ClusterSpec, Host, Node, Pod
+from k8snetlib.kube.network import net_conf
 from k8snetlib.linux.netns import Device, Netns
 from k8snetlib.linux.network import Network
 from k8snetlib.linux.route import Route
+from k8snetlib.linux.service import Service, install
 from k8snetlib.linux.sockets import Listener, listen
 from k8snetlib.linux.vxlan import OVERHEAD
 
@@ -45,8 +57,8 @@ def assemble(spec: ClusterSpec, seed: int = 0) -> Network:
     _router_and_hosts(network, switch, spec)
     for pod in spec.pods:
         plug_pod(network, spec, pod)
-    for node in spec.nodes:
-        start_flanneld(network, spec, node.name)
+    _start_services(network, spec)
+    _start_flannel(network, spec)
     return network
 
 
@@ -68,6 +80,7 @@ def check(spec: ClusterSpec) -> None:
         if item.ip in owners:
             raise BadManifest(f"{item.name} and {owners[item.ip]} both have address {item.ip}.")
         owners[item.ip] = item.name
+    _check_flannel(spec)
     for node in spec.nodes:
         if not net.node_network.contains(node.ip):
             raise BadManifest(f"{node.name}: {node.ip} is not in {net.node_network}.")
@@ -158,6 +171,14 @@ def _open_sockets(ns: Netns, host: Host) -> None:
         listen(ns, Listener(socket.proto, socket.ip, socket.port, host.name))
 
 
+def _start_services(network: Network, spec: ClusterSpec) -> None:
+    """The daemons of a node that this version has only as systemd units."""
+    units = {"kubelet": "kubelet: The Kubernetes Node Agent", "kube-proxy": "Kubernetes Kube Proxy"}
+    for node in spec.nodes:
+        for name, description in units.items():
+            install(Service(network[node.name], name, description, f"/usr/bin/{name}")).start()
+
+
 # -- pods -----------------------------------------------------------------------------------------
 
 
@@ -196,6 +217,7 @@ def _docker(spec: ClusterSpec, node: Node) -> DockerConf:
 def _prepare_runtime(ns: Netns, spec: ClusterSpec, node: Node) -> None:
     """Docker with its bridge; or the files by which the CNI plugins work: the first pod makes the
     bridge."""
+    _remember_subnet(ns, spec, node)
     if _by_docker(spec):
         from k8snetlib.kube import docker
 
@@ -205,8 +227,6 @@ def _prepare_runtime(ns: Netns, spec: ClusterSpec, node: Node) -> None:
 
     net = spec.network
     cni.install(ns, net.bridge, hairpin=net.hairpin)
-    env = cni.subnet_env(net.pod_network, node.pod_cidr, pod_mtu(spec), ip_masq=True)
-    cni.leave_subnet_env(ns, env)
 
 
 def _plug_in(host: Netns, spec: ClusterSpec, node: Node, pod: Pod, ns: Netns) -> None:
@@ -226,20 +246,89 @@ def _plug_in(host: Netns, spec: ClusterSpec, node: Node, pod: Pod, ns: Netns) ->
 # -- flannel --------------------------------------------------------------------------------------
 
 
-def start_flanneld(network: Network, spec: ClusterSpec, name: str) -> None:
-    """Starts flanneld on a node; it has a lease, and learns the leases of all other nodes."""
-    node = next(n for n in spec.nodes if n.name == name)
-    ns, mtu = network[name], spec.network.mtu
-    others = sorted((n for n in spec.nodes if n.name != name), key=lambda n: number(n.ip))
-    if spec.network.backend == "udp":
-        proxy = udp.UdpProxy(spec.network.pod_network, node.ip, node.pod_cidr.network)
-        proxy.start(ns, mtu)
-        for other in others:
-            proxy.set_route(other.pod_cidr, other.ip)
-    elif spec.network.backend == "vxlan":
-        vxlan.start(ns, node.pod_cidr, node.ip, mtu)
-        for other in others:
-            vxlan.add_lease(ns, other.pod_cidr, other.ip)
+def _start_flannel(network: Network, spec: ClusterSpec) -> None:
+    """etcd (or the API server) with flannel's configuration, and a flanneld on every node; each
+    asks for the subnet that its ``subnet.env`` names."""
+    text = json_of(net_conf(spec.network))
+    kube = subnet_manager(spec) == "kube"
+    if kube:
+        api = NodeApi(network)
+        network.agents.add(api)
+        for node in spec.nodes:
+            api.put(NodeObject(node.name, node.pod_cidr))
     else:
-        for other in others:
-            host_gw.add_lease(ns, other.pod_cidr, other.ip)
+        server = EtcdServer(network)
+        network.agents.add(server)
+        server.way().put(Put(f"{PREFIX}/config".encode(), text.encode()))
+        for node in spec.nodes:
+            network[node.name].commands["etcdctl"] = _etcdctl
+    options = _options(spec)
+    with network.agents.hold():
+        for node in spec.nodes:
+            link = KubeLink(api, node.name, text) if kube else EtcdLink(server, node.name)
+            install(Flanneld(network[node.name], options, link)).start()
+    network.settle()
+
+
+def _options(spec: ClusterSpec) -> Options:
+    words = spec.network.flanneld.split()
+    kube = subnet_manager(spec) == "kube"
+    return parse_options([*words, "--kube-subnet-mgr"] if kube else words)
+
+
+def _remember_subnet(ns: Netns, spec: ClusterSpec, node: Node) -> None:
+    """The node has been up before: its ``subnet.env`` names the subnet it had."""
+    conf, options = parse_config(json_of(net_conf(spec.network))), _options(spec)
+    env = subnet_env.write(conf, options.ip_masq, node.pod_cidr, None, pod_mtu(spec))
+    ns.files[options.subnet_file] = env
+
+
+def _etcdctl(ns: Netns, words: list[str], stdin: str) -> str:
+    """``etcdctl`` at a node's prompt: over the node's own way to etcd."""
+    from k8snetlib.etcd import etcdctl
+
+    assert ns.network is not None
+    server = ns.network.agents["etcd"]
+    assert isinstance(server, EtcdServer)
+    return etcdctl.run(server.way(ns.name), words, stdin)
+
+
+def json_of(conf: Mapping[str, object]) -> str:
+    """A net-conf as people write it into etcd.
+
+    >>> json_of({"Network": "10.1.0.0/16", "Backend": {"Type": "udp"}})
+    '{"Network": "10.1.0.0/16", "Backend": {"Type": "udp"}}'
+    """
+    import json
+
+    return json.dumps(conf)
+
+
+def subnet_manager(spec: ClusterSpec) -> str:
+    """Where the leases are: etcd, or kube (the Nodes themselves)."""
+    net = spec.network
+    if net.subnet_manager or "--kube-subnet-mgr" in net.flanneld:
+        return "kube" if "--kube-subnet-mgr" in net.flanneld else net.subnet_manager
+    try:
+        conf = check_network_config(parse_config(json_of(net_conf(net))))
+    except FlannelError:
+        return "etcd"
+    return "etcd" if all(conf.allows(node.pod_cidr) for node in spec.nodes) else "kube"
+
+
+def _check_flannel(spec: ClusterSpec) -> None:
+    """Refuses a net-conf with which flanneld would not start, in flannel's words."""
+    parse_options(spec.network.flanneld)
+    if subnet_manager(spec) == "kube":
+        return
+    try:
+        conf = check_network_config(parse_config(json_of(net_conf(spec.network))))
+    except FlannelError as error:
+        raise BadManifest(f"flannel's net-conf: {error.message}.") from None
+    for node in spec.nodes:
+        if not conf.allows(node.pod_cidr):
+            raise BadManifest(
+                f"{node.name}: flannel over etcd never leases {node.pod_cidr}.",
+                f"It leases /{conf.subnet_len}s from {conf.subnet_min} to {conf.subnet_max}; "
+                "with subnetManager kube it takes the node's range as it is.",
+            )

@@ -12,6 +12,9 @@ from typing import Any
 from k8snetlib import assembly
 from k8snetlib.address import is_ip
 from k8snetlib.errors import K8sNetError, NotModelled, UnknownName, unknown_name
+from k8snetlib.etcd.agent import EtcdServer, Way
+from k8snetlib.flannel.daemon import Flanneld
+from k8snetlib.flannel.options import parse_options
 from k8snetlib.kube.api import ClusterSpec, example_spec
 from k8snetlib.linux import exchange
 from k8snetlib.linux.netns import Netns
@@ -33,20 +36,21 @@ class Cluster:
 
     @classmethod
     def example(
-        cls, backend: str = "udp", proxy_mode: str = "iptables", *, seed: int = 0,
-        docker_masquerade: bool = False,
+        cls, backend: str = "udp", proxy_mode: str = "iptables", *, flanneld: str = "--ip-masq",
+        docker_masquerade: bool = False, seed: int = 0,
     ) -> Cluster:  # fmt: skip
         """The running example of the course: the article's cluster, made complete.
 
-        ``docker_masquerade`` leaves Docker's own masquerade rule on: pods of other nodes then see
-        the node's overlay address instead of the pod's.
+        Parameters: ``backend`` is udp, vxlan or host-gw; ``proxy_mode`` iptables, nftables or
+        ipvs; ``flanneld`` is flanneld's command line on every node; ``docker_masquerade`` leaves
+        Docker's own masquerade rule on (pods of other nodes then see the node's overlay address
+        instead of the pod's); ``seed`` fixes every random choice.
 
         >>> Cluster.example().connect("web2", "10.1.20.3", port=8080).outcome
         'delivered'
         """
-        return cls(
-            example_spec(backend, proxy_mode, docker_masquerade=docker_masquerade), seed=seed
-        )
+        spec = example_spec(backend, proxy_mode, flanneld, docker_masquerade=docker_masquerade)
+        return cls(spec, seed=seed)
 
     @classmethod
     def from_manifests(cls, *paths: str, seed: int = 0) -> Cluster:
@@ -188,28 +192,84 @@ class Cluster:
         """Lets time pass: ``"25h"``, ``"90s"``, ``"1h30m"``, or a number of seconds."""
         self.network.advance(parse_seconds(time))
 
-    def stop_flanneld(self, node: str) -> None:
-        """flanneld on a node ends (``systemctl stop flanneld``): flannel0 vanishes with it."""
+    def flanneld(self, node: str) -> Flanneld:
+        """flanneld on a node: its lease, what it knows, its journal. Raises ``UnknownName``."""
         ns = self._namespace(node)
-        proxy = ns.processes.get("flanneld")
-        if proxy is None:
+        found = ns.services.get("flanneld")
+        if not isinstance(found, Flanneld):
+            raise unknown_name("node", node, self.nodes)
+        return found
+
+    def stop_flanneld(self, node: str) -> None:
+        """flanneld on a node ends (``systemctl stop flanneld``): flannel0 vanishes with it; all
+        else that it told the kernel stays."""
+        flanneld = self.flanneld(node)
+        if flanneld.state == "inactive":
             raise K8sNetError(
                 f"flanneld does not run on {node}.", f"It runs on: {self._with_flanneld()}."
             )
-        proxy.stop(ns)
+        flanneld.stop()
 
-    def start_flanneld(self, node: str) -> None:
-        """Starts flanneld on a node again."""
-        ns = self._namespace(node)
-        if ns.name not in self.nodes:
-            raise unknown_name("node", node, self.nodes)
-        if "flanneld" in ns.processes:
-            raise K8sNetError(f"flanneld runs on {node} already.")
-        assembly.start_flanneld(self.network, self.spec, ns.name)
+    def start_flanneld(self, node: str, options: str | None = None) -> None:
+        """Starts flanneld on a node again; ``options`` is its new command line (None: as before).
+
+        Whether it gets a lease is another matter: see ``cluster[node].sh("systemctl status
+        flanneld")`` and ``journalctl -u flanneld``.
+        """
+        flanneld = self.flanneld(node)
+        if flanneld.running:
+            raise K8sNetError(f"flanneld runs on {node} already.", "Restart it.")
+        if options is not None:
+            flanneld.options = parse_options(options)
+        flanneld.start()
+
+    def restart_flanneld(self, node: str, options: str | None = None) -> None:
+        """``systemctl restart flanneld``, perhaps with another command line."""
+        chosen = parse_options(options) if options is not None else None
+        flanneld = self.flanneld(node)
+        flanneld.stop()
+        if chosen is not None:
+            flanneld.options = chosen
+        flanneld.start()
 
     def _with_flanneld(self) -> str:
-        running = [n for n in self.nodes if "flanneld" in self.network[n].processes]
+        running = [n for n in self.nodes if self.flanneld(n).running]
         return ", ".join(running) or "no node"
+
+    # -- etcd -----------------------------------------------------------------------------------
+
+    @property
+    def etcd(self) -> Way:
+        """A connection to the cluster's etcd that nothing cuts: ``cluster.etcd.range(…)``."""
+        return self._etcd().way()
+
+    def _etcd(self) -> EtcdServer:
+        if "etcd" not in self.network.agents:
+            raise K8sNetError(
+                "flannel keeps no leases in etcd here: it runs with --kube-subnet-mgr.",
+                "They are in the Nodes' annotations.",
+            )
+        server = self.network.agents["etcd"]
+        assert isinstance(server, EtcdServer)
+        return server
+
+    def cut_from_etcd(self, node: str) -> None:
+        """The node no longer reaches etcd; all else goes on."""
+        self._etcd().cut(self.flanneld(node).ns.name)
+
+    def reconnect(self, node: str) -> None:
+        """The node reaches etcd again."""
+        self._etcd().reconnect(self.flanneld(node).ns.name)
+
+    def stop_etcd(self) -> None:
+        """All of etcd is down: nobody reaches it, and no lease runs out."""
+        self._etcd().stop()
+
+    def start_etcd(self) -> None:
+        """etcd is back with all its keys, and every lease has its full time again."""
+        self._etcd().start()
+
+    # -- copies ---------------------------------------------------------------------------------
 
     def clone(self) -> Cluster:
         """An independent copy, for a what-if."""

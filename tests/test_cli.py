@@ -95,7 +95,7 @@ def test_rules_tells_the_answer_step_by_step():
     assert ran.exit_code == 0
     answer = ran.stdout.partition("The answer: ")[2]
     assert "backend (it begins here)" in answer
-    assert re.search(r"(?m)^ +31 ✓ socket", answer)
+    assert re.search(r"(?m)^ +37 ✓ socket", answer)
 
 
 # -- JSON -----------------------------------------------------------------------------------------

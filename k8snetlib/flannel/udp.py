@@ -19,9 +19,15 @@ pkg/ip/tun.go.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from k8snetlib.address import Prefix, mask, number
+from k8snetlib.flannel.backend import ExternalInterface, Log
+from k8snetlib.flannel.config import NetConf, backend_option
+from k8snetlib.flannel.ip import FlannelError
+from k8snetlib.flannel.lease import ADDED, Event, Lease, LeaseAttrs
 from k8snetlib.linux.netns import Device, Netns
 from k8snetlib.linux.route import Route
 from k8snetlib.linux.sockets import Listener, listen
@@ -60,22 +66,24 @@ class ProxyRoute(NamedTuple):
 class UdpProxy:
     """flanneld's proxy loop on one node.
 
-    Parameters: ``address`` is this node's public IP, to which the socket is bound; ``tun_address``
-    is the first address of the node's lease; ``routes`` lists the leases of the other nodes.
+    Parameters: ``address`` is the interface's address, to which the socket is bound;
+    ``tun_address`` is the first address of the node's lease; ``port`` is the UDP port of all nodes;
+    ``routes`` lists the leases of the other nodes.
     """
 
-    __slots__ = ("address", "network", "routes", "running", "tun_address")
+    __slots__ = ("address", "network", "port", "routes", "running", "tun_address")
 
-    def __init__(self, network: Prefix, address: str, tun_address: str) -> None:
+    def __init__(self, network: Prefix, address: str, tun_address: str, port: int = PORT) -> None:
         self.network = network
         self.address = address
         self.tun_address = tun_address
+        self.port = port
         self.routes: list[ProxyRoute] = []
         self.running = False
 
     def clone(self) -> UdpProxy:
         """An independent copy."""
-        other = UdpProxy(self.network, self.address, self.tun_address)
+        other = UdpProxy(self.network, self.address, self.tun_address, self.port)
         other.routes, other.running = list(self.routes), self.running
         return other
 
@@ -87,14 +95,14 @@ class UdpProxy:
         ns.add_device(Device(DEVICE, "tun", mtu=mtu - OVERHEAD, owner=PROCESS))
         ns.add_address(DEVICE, f"{self.tun_address}/32")
         ns.routes.add(Route(self.network, DEVICE, scope="link"))
-        listen(ns, Listener("udp", self.address, PORT, PROCESS))
+        listen(ns, Listener("udp", self.address, self.port, PROCESS))
         self.running = True
 
     def stop(self, ns: Netns) -> None:
         """The process ends: its socket closes, and flannel0 vanishes with its route."""
         self.running = False
         ns.processes.pop(PROCESS, None)
-        ns.listeners.pop(("udp", self.address, PORT), None)
+        ns.listeners.pop(("udp", self.address, self.port), None)
         if DEVICE in ns.devices:
             ns.remove_device(DEVICE)
 
@@ -147,11 +155,11 @@ class UdpProxy:
         inner = (ip._replace(ttl=ip.ttl - 1), *packet.headers[1:])
         node_ttl = visit.ns.sysctls["net.ipv4.ip_default_ttl"]
         outer = IPv4(self.address, route.public_ip, PROTO_UDP, node_ttl, 0, True)
-        wrapped = stack_of((outer, Udp(PORT, PORT), *inner), packet.payload)
+        wrapped = stack_of((outer, Udp(self.port, self.port), *inner), packet.payload)
         why = (
             "{} is in {}, which the lease gives to {}: TTL {} becomes {}, wrap it in UDP to port {}"
         )
-        args = (ip.dst, route.subnet, route.public_ip, ip.ttl, ip.ttl - 1, PORT)
+        args = (ip.dst, route.subnet, route.public_ip, ip.ttl, ip.ttl - 1, self.port)
         visit.step("flanneld", "pass", DEVICE, wrapped, why, args, route, packet)
         visit.again(type(visit).originate, wrapped)
 
@@ -190,3 +198,67 @@ def _report(visit: Visit, packet: Packet) -> None:
     why = "flanneld itself writes ICMP net unreachable for {} into {}"
     visit.step("flanneld", "pass", DEVICE, packet, why, (ip.dst, DEVICE))
     visit.again(type(visit).tun_write, DEVICE, packet)
+
+
+class UdpBackend:
+    """The backend ``udp``: keeps the proxy's list of routes. Option: ``Port``."""
+
+    period = inf
+
+    def __init__(self, ns: Netns, conf: NetConf, iface: ExternalInterface, log: Log) -> None:
+        self.ns, self.conf, self.iface, self.log = ns, conf, iface, log
+        self.port = backend_option(conf, "Port", PORT)
+
+    @property
+    def mtu(self) -> int:
+        """The node interface's, less 20 bytes IP header and 8 bytes UDP header."""
+        return self.iface.mtu - OVERHEAD
+
+    def attrs(self) -> LeaseAttrs:
+        """Nothing but the address: a lease without a type is one of the udp backend."""
+        return LeaseAttrs(self.iface.public)
+
+    def start(self, lease: Lease) -> None:
+        """Opens flannel0 and the socket."""
+        ns, address = self.ns, self.iface.address
+        if ("udp", address, self.port) in ns.listeners:
+            raise FlannelError(
+                f"failed to start listening on UDP socket: listen udp4 {address}:{self.port}: "
+                "bind: address already in use"
+            )
+        network = self.conf.network
+        assert network is not None
+        proxy = UdpProxy(network, address, lease.subnet.network, self.port)
+        proxy.start(ns, self.iface.mtu)
+        self.log("I", "udp_network_amd64.go", "Watching for new subnet leases")
+
+    def handle(self, events: Iterable[Event]) -> None:
+        """One route in the proxy's own list for each lease, of whatever type."""
+        proxy = self.ns.processes.get(PROCESS)
+        if not isinstance(proxy, UdpProxy):
+            return
+        for event in events:
+            subnet = event.lease.subnet
+            if event.type == ADDED:
+                self.log("I", "udp_network_amd64.go", f"Subnet added: {subnet}")
+                proxy.set_route(subnet, event.lease.attrs.public_ip)
+            else:
+                self.log("I", "udp_network_amd64.go", f"Subnet removed: {subnet}")
+                proxy.del_route(subnet)
+
+    def missing(self) -> bool:
+        """The proxy keeps nothing in the kernel that it looks after."""
+        return False
+
+    def mend(self) -> None:
+        """Nothing to do."""
+
+    def stop(self) -> None:
+        """flannel0 and the socket go with the process."""
+        proxy = self.ns.processes.get(PROCESS)
+        if isinstance(proxy, UdpProxy):
+            proxy.stop(self.ns)
+
+    def clone(self, ns: Netns, log: Log) -> UdpBackend:
+        """The same backend in a copy of the namespace (which has a copy of the proxy)."""
+        return UdpBackend(ns, self.conf, self.iface, log)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from k8snetlib.address import Prefix
 
 BACKENDS = ("udp", "vxlan", "host-gw")
+SUBNET_MANAGERS = ("etcd", "kube")
 PROXY_MODES = ("iptables", "nftables", "ipvs")
 
 
@@ -94,6 +95,11 @@ class NetworkSpec(NamedTuple):
 
     ``bridge`` ``docker0``: Docker plugs the pods in, with ``docker_masquerade`` and
     ``docker_forward_drop`` as its options; any other name: the flannel CNI plugin does.
+
+    Of flannel's net-conf: ``pod_network``, ``subnet_len`` (bits, 0: flannel's default),
+    ``subnet_min`` and ``subnet_max`` (empty: the defaults), ``backend`` and ``backend_options``.
+    ``flanneld`` is its command line on every node. ``subnet_manager`` is etcd or kube; empty: etcd
+    if it would lease the nodes' ranges, else kube.
     """
 
     node_network: Prefix
@@ -102,6 +108,12 @@ class NetworkSpec(NamedTuple):
     outside_network: Prefix
     hosts: tuple[Host, ...] = ()
     backend: str = "udp"
+    backend_options: tuple[tuple[str, int | bool], ...] = ()
+    subnet_len: int = 0
+    subnet_min: str = ""
+    subnet_max: str = ""
+    subnet_manager: str = ""
+    flanneld: str = "--ip-masq"
     proxy_mode: str = "iptables"
     bridge: str = "docker0"
     hairpin: bool = True
@@ -120,10 +132,12 @@ class ClusterSpec(NamedTuple):
 
 
 def example_spec(
-    backend: str = "udp", proxy_mode: str = "iptables", *, docker_masquerade: bool = False
-) -> ClusterSpec:
+    backend: str = "udp", proxy_mode: str = "iptables", flanneld: str = "--ip-masq", *,
+    docker_masquerade: bool = False,
+) -> ClusterSpec:  # fmt: skip
     """The course's running example: three nodes, five pods, four Services (the article's cluster,
-    made complete). ``docker_masquerade``: Docker's own rule is left on, the classic mistake."""
+    made complete). ``flanneld`` is its command line on every node; ``docker_masquerade``: Docker's
+    own rule is left on, the classic mistake."""
     subnets = {"node1": "10.1.15.0/24", "node2": "10.1.20.0/24", "node3": "10.1.30.0/24"}
     nodes = tuple(
         Node(name, f"192.168.66.{11 + i}", Prefix.parse(cidr))
@@ -142,7 +156,9 @@ def example_spec(
         Pod("backend-c", "node3", "10.1.30.2", (Container("backend", (backend_http, dns)),),
             labels=backend_label),
     )  # fmt: skip
-    network = _example_network(backend, proxy_mode)._replace(docker_masquerade=docker_masquerade)
+    network = _example_network(backend, proxy_mode)._replace(
+        flanneld=flanneld, docker_masquerade=docker_masquerade
+    )
     return ClusterSpec(network, nodes, pods, _example_services())
 
 

@@ -21,8 +21,9 @@ from k8snetlib.address import Prefix, mac_for
 from k8snetlib.errors import K8sNetError
 from k8snetlib.kube.cni import link
 from k8snetlib.kube.cni.result import CniRoute, IPConfig
+from k8snetlib.linux.netfilter.chain import Chain
 from k8snetlib.linux.netfilter.syntax import parse_rule
-from k8snetlib.linux.netfilter.tables import Chain, Ruleset
+from k8snetlib.linux.netfilter.tables import Ruleset
 from k8snetlib.linux.netns import Address, Device, Netns
 
 BRIDGE = "docker0"

@@ -12,10 +12,21 @@ from typing import Any
 
 from k8snetlib.address import Prefix, mask, number
 from k8snetlib.errors import BadManifest, K8sNetError
-from k8snetlib.kube.api import BACKENDS, PROXY_MODES, Host, Listen, NetworkSpec, Node, Service
+from k8snetlib.kube.api import (
+    BACKENDS,
+    PROXY_MODES,
+    SUBNET_MANAGERS,
+    Host,
+    Listen,
+    NetworkSpec,
+    Node,
+    Service,
+)
 from k8snetlib.kube.fields import Fields
 from k8snetlib.kube.sockets import parse_socket
 
+#: The options of a backend that a net-conf may hold besides its type.
+BACKEND_OPTIONS = ("Port", "VNI", "MTU", "DirectRouting", "GBP", "Learning")
 _MTU = (576, 65535)
 _POLICIES = ("ACCEPT", "DROP")
 
@@ -24,13 +35,23 @@ def network(spec: Fields) -> NetworkSpec:
     """The ``spec`` of a ClusterNetwork."""
     underlay, flannel = spec.fields("underlay"), spec.fields("flannel")
     bridge = spec.fields("bridge", optional=True)
+    backend = flannel.fields("Backend", optional=True)
+    daemon = spec.fields("flanneld", optional=True)
     return NetworkSpec(
         node_network=underlay.prefix("nodeNetwork"),
         pod_network=flannel.prefix("Network"),
         service_network=spec.prefix("serviceNetwork"),
         outside_network=underlay.prefix("outsideNetwork"),
         hosts=tuple(_host(host) for host in underlay.each("hosts")),
-        backend=flannel.fields("Backend", optional=True).one_of("Type", BACKENDS, "udp"),
+        backend=backend.one_of("Type", BACKENDS, "udp"),
+        backend_options=tuple(
+            _option(backend, name) for name in BACKEND_OPTIONS if backend.has(name)
+        ),
+        subnet_len=flannel.number("SubnetLen", 0, 30, 0),
+        subnet_min=flannel.ip("SubnetMin") if flannel.has("SubnetMin") else "",
+        subnet_max=flannel.ip("SubnetMax") if flannel.has("SubnetMax") else "",
+        subnet_manager=daemon.one_of("subnetManager", ("", *SUBNET_MANAGERS), ""),
+        flanneld=daemon.text("args", "--ip-masq"),
         proxy_mode=spec.fields("kubeProxy", optional=True).one_of("mode", PROXY_MODES, "iptables"),
         bridge=bridge.text("name", "docker0"),
         hairpin=bridge.flag("hairpin", True),
@@ -38,6 +59,12 @@ def network(spec: Fields) -> NetworkSpec:
         docker_masquerade=bridge.flag("ipMasq", False),
         docker_forward_drop=bridge.one_of("forwardPolicy", _POLICIES, "ACCEPT") == "DROP",
     )
+
+
+def _option(backend: Fields, name: str) -> tuple[str, int | bool]:
+    if name in ("DirectRouting", "GBP", "Learning"):
+        return name, backend.flag(name, False)
+    return name, backend.number(name, 0, 0xFFFFFF)
 
 
 def _host(fields: Fields) -> Host:
@@ -51,6 +78,28 @@ def _socket(fields: Fields, text: str) -> Listen:
         return parse_socket(text)
     except K8sNetError as error:
         raise fields.error("listen", f"is wrong: {error.message}", error.hint) from None
+
+
+def net_conf(spec: NetworkSpec) -> dict[str, Any]:
+    """flannel's net-conf, as it stands in etcd or in the ConfigMap."""
+    limits = {
+        "SubnetLen": spec.subnet_len, "SubnetMin": spec.subnet_min, "SubnetMax": spec.subnet_max,
+    }  # fmt: skip
+    return {
+        "Network": str(spec.pod_network),
+        **{name: value for name, value in limits.items() if value},
+        "Backend": {"Type": spec.backend, **dict(spec.backend_options)},
+    }
+
+
+def _flanneld(spec: NetworkSpec) -> dict[str, Any]:
+    """What differs from flanneld's usual command line here."""
+    found: dict[str, Any] = {}
+    if spec.subnet_manager:
+        found["subnetManager"] = spec.subnet_manager
+    if spec.flanneld != "--ip-masq":
+        found["args"] = spec.flanneld
+    return {"flanneld": found} if found else {}
 
 
 def network_object(spec: NetworkSpec) -> dict[str, Any]:
@@ -75,7 +124,8 @@ def network_object(spec: NetworkSpec) -> dict[str, Any]:
                 "mtu": spec.mtu,
                 "hosts": hosts,
             },
-            "flannel": {"Network": str(spec.pod_network), "Backend": {"Type": spec.backend}},
+            "flannel": net_conf(spec),
+            **_flanneld(spec),
             "bridge": {
                 "name": spec.bridge,
                 "hairpin": spec.hairpin,

@@ -23,6 +23,7 @@ from k8snetlib.linux.route import Route, RouteTable
 
 if TYPE_CHECKING:
     from k8snetlib.linux.network import Network
+    from k8snetlib.linux.service import Service
     from k8snetlib.linux.sockets import Listener, TcpSocket, UdpSocket
 
 
@@ -122,10 +123,13 @@ class Netns:
     """The network state of one kernel view: a node, a pod, a router, a switch.
 
     Parameters: ``name`` as people write it; ``role`` is node, pod, switch, router or host.
+    ``services`` are the machine's systemd units; ``files`` the few files that daemons leave for
+    each other (path -> text); ``watcher`` is called when a device or an address changed.
     """
 
     __slots__ = (
         "_ip_id",
+        "_pid",
         "arp_queue",
         "broadcasts",
         "commands",
@@ -150,10 +154,12 @@ class Netns:
         "role",
         "routes",
         "ruleset",
+        "services",
         "sysctls",
         "tcp",
         "udp",
         "vxlan_fdb",
+        "watcher",
     )
 
     def __init__(self, name: str, role: str = "host") -> None:
@@ -174,6 +180,9 @@ class Netns:
         self.udp: dict[tuple[str, int], UdpSocket] = {}
         self.pings: dict[tuple[str, int], UdpSocket] = {}
         self.processes: dict[str, Any] = {}
+        self.services: dict[str, Service] = {}
+        self.files: dict[str, str] = {}
+        self.watcher: Callable[[], None] | None = None
         #: What can be typed here besides the tools of ``tools.TOOLS``: of a program that belongs to
         #: a room further on. Called with the namespace it is typed in, so a clone has its own.
         self.commands: dict[str, Callable[[Netns, list[str], str], str]] = {}
@@ -185,9 +194,9 @@ class Netns:
         self.pmtu: dict[str, tuple[int, float]] = {}
         self.redirects: dict[str, tuple[int, float]] = {}
         self.containers: tuple[str, ...] = ()
-        self.files: dict[str, str] = {}
         self.network: Network | None = None
         self._ip_id = 0
+        self._pid = 700
         self.add_device(Device("lo", "lo", mtu=65536))
         self.add_address("lo", "127.0.0.1/8")
 
@@ -197,6 +206,8 @@ class Netns:
     def _changed(self) -> None:
         if self.network is not None:
             self.network.forget_names()
+        if self.watcher is not None:
+            self.watcher()
 
     def sh(self, command: str, stdin: str = "") -> str:
         """Types a command in this namespace and returns what the real tool would print.
@@ -350,6 +361,11 @@ class Netns:
         self._ip_id = (self._ip_id + 1) & 0xFFFF
         return self._ip_id
 
+    def next_pid(self) -> int:
+        """The number of the next process."""
+        self._pid += 11
+        return self._pid
+
     # -- copies ---------------------------------------------------------------------------------
 
     def clone(self) -> Netns:
@@ -373,6 +389,9 @@ class Netns:
         other.pings = dict(self.pings)
         other.commands = dict(self.commands)
         other.processes = {name: process.clone() for name, process in self.processes.items()}
+        other.services = {}  # they take themselves along: see Network.clone
+        other.files = dict(self.files)
+        other.watcher = None
         other.ruleset = self.ruleset.clone()
         other.conntrack = self.conntrack.clone()
         other.recent = {name: dict(seen) for name, seen in self.recent.items()}
@@ -380,6 +399,5 @@ class Netns:
         other.fragments = {}
         other.pmtu = dict(self.pmtu)
         other.redirects = dict(self.redirects)
-        other.files = dict(self.files)
-        other._ip_id = self._ip_id
+        other._ip_id, other._pid = self._ip_id, self._pid
         return other

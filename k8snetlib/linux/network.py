@@ -7,7 +7,8 @@ connect gives up), or the walk is over. First in, first out: what a kernel hands
 arrives first.
 
 Time is a number in seconds that only ``run`` and ``advance`` change; chance comes from one seeded
-source. The same seed and the same commands give the same walk.
+source. The same seed and the same commands give the same walk. Daemons act by themselves on the
+same clock (see ``agents``).
 
 Simplified here: a hop takes no time, wires lose nothing, and every queue is long enough.
 """
@@ -17,11 +18,13 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
+from math import inf
 from random import Random
 from typing import Any
 
 from k8snetlib.address import BROADCAST_MAC
 from k8snetlib.errors import K8sNetError, unknown_name
+from k8snetlib.linux.agents import Agents
 from k8snetlib.linux.netns import Device, Netns
 from k8snetlib.linux.stack import Visit
 from k8snetlib.packet import Packet
@@ -71,6 +74,7 @@ class Network:
         self.random = Random(seed)
         self.now = 0.0
         self.netns: dict[str, Netns] = {}
+        self.agents = Agents()
         self.flights: list[Flight] = []
         self.pinned: str | None = None
         self.last: tuple[Trace, ...] = ()
@@ -169,6 +173,11 @@ class Network:
 
     def settle(self) -> None:
         """Moves everything that can move now; the clock stands still."""
+        self._walk()
+        if self.agents.act(self.now):
+            self._walk()
+
+    def _walk(self) -> None:
         queue = self._queue
         moves = 0
         while queue:
@@ -193,7 +202,7 @@ class Network:
         deadline = self.now + patience
         self.settle()
         while not until():
-            if not self._timers or self._timers[0][0] > deadline:
+            if self._next() > deadline:
                 self.now = deadline
                 return
             self._fire()
@@ -204,14 +213,20 @@ class Network:
             raise K8sNetError("Time cannot run backwards.", "Give a positive number of seconds.")
         deadline = self.now + seconds
         self.settle()
-        while self._timers and self._timers[0][0] <= deadline:
+        while self._next() <= deadline:
             self._fire()
         self.now = deadline
 
+    def _next(self) -> float:
+        """When something happens next by itself: a packet's timer, or a daemon's."""
+        timer = self._timers[0][0] if self._timers else inf
+        return min(timer, self.agents.next())
+
     def _fire(self) -> None:
-        when, _, action = heapq.heappop(self._timers)
+        when = self._next()
         self.now = max(self.now, when)
-        action()
+        if self._timers and self._timers[0][0] <= when:
+            heapq.heappop(self._timers)[2]()
         self.settle()
 
     # -- records --------------------------------------------------------------------------------
@@ -237,10 +252,16 @@ class Network:
             raise unknown_name("network namespace", name, self.netns) from None
 
     def clone(self) -> Network:
-        """An independent copy, for a what-if; nothing may be moving. Timers are left behind."""
+        """An independent copy, for a what-if; nothing may be moving.
+
+        Daemons come along, with what they are going to do next. Timers of packets stay behind: a
+        copy has no packet under way.
+        """
+        self.settle()
         other = Network(self.seed)
         other.random.setstate(self.random.getstate())
         other.now = self.now
         for ns in self.netns.values():
             other.add(ns.clone())
+        self.agents.clone_into(other)
         return other

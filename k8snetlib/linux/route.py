@@ -9,7 +9,7 @@ multipath, no MTU of a route's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from k8snetlib.address import Prefix, mask, number
@@ -55,11 +55,13 @@ class RouteTable:
 
     A lookup tries the longest length first, so its cost depends on the number of different
     lengths, not on the number of routes; answers are remembered until a route changes.
+    ``watcher`` is called when a route came or went.
     """
 
-    __slots__ = ("_by_length", "_lengths", "_memo")
+    __slots__ = ("_by_length", "_lengths", "_memo", "watcher")
 
     def __init__(self) -> None:
+        self.watcher: Callable[[], None] | None = None
         self._by_length: dict[int, dict[int, tuple[Route, ...]]] = {}
         self._lengths: tuple[int, ...] = ()
         self._memo: dict[str, Route | None] = {}
@@ -76,15 +78,20 @@ class RouteTable:
         """Adds a route; False if one to the same prefix with the same metric is there already."""
         same = self._by_length.setdefault(route.prefix.length, {})
         rivals = same.get(route.prefix.net, ())
-        if any(r.metric == route.metric for r in rivals):
-            return False
-        same[route.prefix.net] = tuple(sorted((*rivals, route), key=lambda r: r.metric))
+        if rivals:
+            if any(r.metric == route.metric for r in rivals):
+                return False
+            same[route.prefix.net] = tuple(sorted((*rivals, route), key=lambda r: r.metric))
+        else:
+            same[route.prefix.net] = (route,)
         self._changed()
         return True
 
     def replace(self, route: Route) -> None:
         """Adds a route in place of one to the same prefix with the same metric."""
-        for rival in self._by_length.get(route.prefix.length, {}).get(route.prefix.net, ()):
+        for rival in self.exact(route.prefix):
+            if rival == route:
+                return
             if rival.metric == route.metric:
                 self.remove(rival)
         self.add(route)
@@ -104,6 +111,10 @@ class RouteTable:
             del self._by_length[route.prefix.length]
         self._changed()
         return True
+
+    def exact(self, prefix: Prefix) -> tuple[Route, ...]:
+        """The routes to exactly this prefix, lowest metric first."""
+        return self._by_length.get(prefix.length, {}).get(prefix.net, ())
 
     def lookup(self, dst: str) -> Route | None:
         """The route to an address: longest prefix, then lowest metric; None if none matches."""
@@ -138,5 +149,8 @@ class RouteTable:
         return other
 
     def _changed(self) -> None:
-        self._lengths = tuple(sorted(self._by_length, reverse=True))
+        if len(self._lengths) != len(self._by_length):
+            self._lengths = tuple(sorted(self._by_length, reverse=True))
         self._memo.clear()
+        if self.watcher is not None:
+            self.watcher()

@@ -90,7 +90,7 @@ DNAT = "PREROUTING -d 10.96.0.99 -p tcp --dport 80 -j DNAT --to-destination 10.1
 
 
 def _ruled(*commands: str, backend: str = "host-gw") -> Cluster:
-    cluster = Cluster.example(backend)
+    cluster = Cluster.example(backend, flanneld="--iptables-forward-rules=false")
     for command in commands:
         cluster["node1"].sh(f"iptables {command}")
     return cluster

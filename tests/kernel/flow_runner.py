@@ -66,7 +66,7 @@ def load(path: Path) -> dict[str, Any]:
 @cache
 def warm_cluster(backend: str) -> Cluster:
     """The example cluster after every host has talked to every other: warm neighbour caches; then
-    the recorded rules are loaded."""
+    the recorded rules are loaded (in place of flannel's own, which are among them)."""
     cluster = Cluster.example(backend)
     hosts = [host.name for host in cluster.topology.hosts if host.role in ("pod", "node", "host")]
     for one in hosts:
@@ -78,6 +78,7 @@ def warm_cluster(backend: str) -> Cluster:
     for node in cluster.nodes:
         ns = cluster[node]
         save.restore(ns.ruleset, (HERE / f"{node}.iptables-save.txt").read_text())
+        ns.sh("conntrack -F")  # as the lab did: what warmed the caches up is forgotten
     return cluster
 
 

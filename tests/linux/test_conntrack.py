@@ -213,7 +213,7 @@ def test_ports_run_out_per_destination_not_per_node() -> None:
 
 
 def cluster_with(rules: str, node: str = "node1") -> Cluster:
-    cluster = Cluster.example()
+    cluster = Cluster.example(flanneld="--iptables-forward-rules=false")  # no other rules
     restore(cluster[node].ruleset, f"*nat\n{rules}\nCOMMIT\n")
     return cluster
 

@@ -22,6 +22,7 @@ class Row(NamedTuple):
     outcome: str
     ttl: int | None = None
     says: str = ""
+    flanneld: str = "--ip-masq"
 
 
 TCP, UDP, PING = {"proto": "tcp"}, {"proto": "udp"}, {"proto": "icmp"}
@@ -54,14 +55,17 @@ ROWS = {
     "ttl 3": Row("web2", "backend", {**PING, "ttl": 3}, "lost", None, "without a word"),
     "ttl 4": Row("web2", "backend", {**PING, "ttl": 4}, "ttl-exceeded", None, "10.1.20.0 said"),
     "ttl 5": Row("web2", "backend", {**PING, "ttl": 5}, "delivered", 1),
-    "pod to the outside": Row("web2", "ext", PING, "lost", 62, "no route to 10.1.15.2"),
+    "pod to the outside": Row("web2", "ext", PING, "delivered", 62, "answered"),
+    "pod to the outside, no masquerade": Row(
+        "web2", "ext", PING, "lost", 62, "no route to 10.1.15.2", "--ip-masq=false"
+    ),
     "client to a pod": Row("client", "web2", PING, "unreachable", None, "192.168.66.1 said"),
 }
 
 
 def run(row: Row) -> Exchange:
     """One walk in a fresh cluster: cold caches."""
-    return Cluster.example().send(row.source, row.target, **row.options)
+    return Cluster.example(flanneld=row.flanneld).send(row.source, row.target, **row.options)
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)

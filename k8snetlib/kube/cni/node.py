@@ -15,7 +15,6 @@ from typing import NamedTuple
 from k8snetlib.address import Prefix, mac_for
 from k8snetlib.kube.cni import invoke
 from k8snetlib.kube.cni.bridge import DEFAULT_BRIDGE
-from k8snetlib.kube.cni.flannel import SUBNET_FILE
 from k8snetlib.kube.cni.result import Result
 from k8snetlib.kube.cni.spec import Given
 from k8snetlib.linux.netns import Netns
@@ -50,19 +49,6 @@ def install(node: Netns, bridge: str = DEFAULT_BRIDGE, *, hairpin: bool = True) 
         ],
     }
     node.files[CONFLIST] = json.dumps(conflist, indent=2) + "\n"
-
-
-def subnet_env(network: Prefix, subnet: Prefix, mtu: int, *, ip_masq: bool) -> str:
-    """The text that flanneld leaves in ``/run/flannel/subnet.env``; ``mtu`` in bytes."""
-    return (
-        f"FLANNEL_NETWORK={network}\nFLANNEL_SUBNET={subnet.host(1)}/{subnet.length}\n"
-        f"FLANNEL_MTU={mtu}\nFLANNEL_IPMASQ={str(ip_masq).lower()}\n"
-    )
-
-
-def leave_subnet_env(node: Netns, text: str) -> None:
-    """What flanneld has written before any pod comes, unless it is there already."""
-    node.files.setdefault(SUBNET_FILE, text)
 
 
 def plug(node: Netns, pod: PodNames, subnet: Prefix, veth: str) -> Result:

@@ -10,7 +10,7 @@ What may not live here: the text of rules (``syntax``), one chain (``chain``), h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from k8snetlib.errors import K8sNetError, unknown_name
@@ -48,9 +48,10 @@ class Ruleset:
     """All tables of one network namespace. Chains are shared between copies; counters are not.
 
     ``memory`` is what matches like ``limit`` remember, by rule; the values are immutable.
+    ``watcher`` is called when a rule or a chain changed.
     """
 
-    __slots__ = ("_active", "_tracks", "counters", "memory", "tables")
+    __slots__ = ("_active", "_tracks", "counters", "memory", "tables", "watcher")
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, Chain]] = {}
@@ -58,6 +59,7 @@ class Ruleset:
         self.memory: dict[object, Any] = {}
         self._active: dict[str, tuple[str, ...]] = {}
         self._tracks: bool | None = None
+        self.watcher: Callable[[], None] | None = None
 
     def clone(self) -> Ruleset:
         """A copy: shares the chains, has counters of its own."""
@@ -113,6 +115,8 @@ class Ruleset:
     def changed(self) -> None:
         """Rules or policies changed: what was known about them is found out again."""
         self._active, self._tracks = {}, None
+        if self.watcher is not None:
+            self.watcher()
 
     def table(self, name: str) -> dict[str, Chain]:
         """A table, made with its base chains if it is not there yet."""

@@ -32,6 +32,7 @@ from k8snetlib.linux.tools import (
     ping,
     ss,
     sysctl,
+    systemctl,
     tcpdump,
     traceroute,
 )
@@ -49,6 +50,7 @@ TOOLS: Mapping[str, Tool] = {
     "curl": curl.run,
     "hostname": hostname.run,
     "ip": ip.run,
+    "journalctl": systemctl.journal,
     "iptables": iptables.run,
     "iptables-save": iptables_save.run,
     "ls": cat.ls,
@@ -56,6 +58,7 @@ TOOLS: Mapping[str, Tool] = {
     "ping": ping.run,
     "ss": ss.run,
     "sysctl": sysctl.run,
+    "systemctl": systemctl.run,
     "tcpdump": tcpdump.run,
     "traceroute": traceroute.run,
 }
