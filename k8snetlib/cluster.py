@@ -7,19 +7,20 @@ packets is in ``linux``; all knowledge of flannel and Kubernetes in their rooms.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from k8snetlib import assembly
 from k8snetlib.address import is_ip
 from k8snetlib.errors import K8sNetError, NotModelled, UnknownName, unknown_name
-from k8snetlib.etcd.agent import EtcdServer, Way
-from k8snetlib.flannel.daemon import Flanneld
-from k8snetlib.flannel.options import parse_options
 from k8snetlib.kube.api import ClusterSpec, example_spec
 from k8snetlib.linux import exchange
 from k8snetlib.linux.netns import Netns
 from k8snetlib.topology import Topology
 from k8snetlib.trace import Exchange
+
+if TYPE_CHECKING:
+    from k8snetlib.etcd.agent import EtcdServer, Way
+    from k8snetlib.flannel.daemon import Flanneld
+    from k8snetlib.flannel.options import Options
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -31,6 +32,8 @@ class Cluster:
     """
 
     def __init__(self, spec: ClusterSpec, *, seed: int = 0) -> None:
+        from k8snetlib import assembly  # etcd, flannel and iptables load with the first cluster
+
         self.spec = spec
         self.network = assembly.assemble(spec, seed)
 
@@ -194,6 +197,8 @@ class Cluster:
 
     def flanneld(self, node: str) -> Flanneld:
         """flanneld on a node: its lease, what it knows, its journal. Raises ``UnknownName``."""
+        from k8snetlib.flannel.daemon import Flanneld
+
         ns = self._namespace(node)
         found = ns.services.get("flanneld")
         if not isinstance(found, Flanneld):
@@ -220,12 +225,12 @@ class Cluster:
         if flanneld.running:
             raise K8sNetError(f"flanneld runs on {node} already.", "Restart it.")
         if options is not None:
-            flanneld.options = parse_options(options)
+            flanneld.options = _options(options)
         flanneld.start()
 
     def restart_flanneld(self, node: str, options: str | None = None) -> None:
         """``systemctl restart flanneld``, perhaps with another command line."""
-        chosen = parse_options(options) if options is not None else None
+        chosen = _options(options) if options is not None else None
         flanneld = self.flanneld(node)
         flanneld.stop()
         if chosen is not None:
@@ -244,6 +249,8 @@ class Cluster:
         return self._etcd().way()
 
     def _etcd(self) -> EtcdServer:
+        from k8snetlib.etcd.agent import EtcdServer
+
         if "etcd" not in self.network.agents:
             raise K8sNetError(
                 "flannel keeps no leases in etcd here: it runs with --kube-subnet-mgr.",
@@ -287,6 +294,12 @@ class Cluster:
     def topology(self) -> Topology:
         """The cluster as it is now, for pictures."""
         return self.network.topology
+
+
+def _options(words: str) -> Options:
+    from k8snetlib.flannel.options import parse_options
+
+    return parse_options(words)
 
 
 def parse_seconds(time: str | float) -> float:

@@ -291,9 +291,9 @@ class Flanneld(Service):
             self._renew()
         if self.backend is not None:
             self._check_kernel(self.backend)
-            if self._mend.now(now) and self._missing:
+            if self._mend.reached(now) and self._missing:
                 self.backend.mend()
-            if self._rules_grid.now(now) and self._rules_missing:
+            if self._rules_grid.reached(now) and self._rules_missing:
                 self._ensure_rules()
 
     def _ensure_rules(self) -> None:
@@ -423,7 +423,7 @@ class _Grid:
             self.at = self.start + (int((now - self.start) / period) + 1) * period
         return self.at
 
-    def now(self, now: float) -> bool:
+    def reached(self, now: float) -> bool:
         """True if that look is now; the next one is worked out anew."""
         if self.at > now:
             return False

@@ -17,7 +17,7 @@ them. No dual stack. Source: flannel's pkg/subnet/kube/kube.go.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -140,10 +140,10 @@ class NodeStream:
 
 class KubeSubnetManager:
     """Leases are Node objects. Parameters: ``host`` is this node's name, ``net_conf`` the text of
-    the ConfigMap, ``now`` tells the model's time in seconds."""
+    the ConfigMap."""
 
-    def __init__(self, api: NodeApi, host: str, net_conf: str, now: Callable[[], float]) -> None:
-        self.api, self.host, self.net_conf, self.now = api, host, net_conf, now
+    def __init__(self, api: NodeApi, host: str, net_conf: str) -> None:
+        self.api, self.host, self.net_conf = api, host, net_conf
 
     @property
     def name(self) -> str:

@@ -87,8 +87,7 @@ class KubeLink:
     def manager(self, flanneld: Flanneld) -> KubeSubnetManager:
         """Leases are the Nodes' podCIDRs."""
         flanneld.say("I", "kube.go", "Starting kube subnet manager")
-        network = flanneld.network
-        return KubeSubnetManager(self.api, self.host, self.net_conf, lambda: network.now)
+        return KubeSubnetManager(self.api, self.host, self.net_conf)
 
     def stamp(self) -> object:
         """The resource version, and whether the API can be reached."""

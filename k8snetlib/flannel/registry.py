@@ -56,15 +56,19 @@ class WatchResult(NamedTuple):
 class Registry:
     """flannel's leases in an etcd.
 
-    Parameters: ``etcd`` is the way to it; ``now`` tells the model's time in seconds; ``prefix`` is
-    ``--etcd-prefix``; ``log`` takes (level, source file, text).
+    Parameters: ``etcd`` is the way to it; ``clock`` tells the model's time in seconds; ``prefix``
+    is ``--etcd-prefix``; ``log`` takes (level, source file, text).
     """
 
     def __init__(
-        self, etcd: api.Etcd, now: Callable[[], float], prefix: str = PREFIX, log: Log | None = None
+        self,
+        etcd: api.Etcd,
+        clock: Callable[[], float],
+        prefix: str = PREFIX,
+        log: Log | None = None,
     ) -> None:
         self.etcd = etcd
-        self.now = now
+        self.clock = clock
         self.prefix = prefix.rstrip("/")
         self.log = log or (lambda level, source, text: None)
 
@@ -114,7 +118,7 @@ class Registry:
         lease = lease_event("PUT", kv.key, kv.value, kv.mod_revision).lease
         if not expiry:
             return lease
-        return lease._replace(expires=self.now() + self.etcd.time_to_live(kv.lease).ttl)
+        return lease._replace(expires=self.clock() + self.etcd.time_to_live(kv.lease).ttl)
 
     def create_subnet(
         self, subnet: Prefix, subnet6: IP6Net | None, attrs: LeaseAttrs, ttl: int = SUBNET_TTL
@@ -132,7 +136,7 @@ class Registry:
         if not done.succeeded:
             self._revoke(lease.id)
             raise SubnetExists("subnet already exists")
-        return self.now() + lease.ttl
+        return self.clock() + lease.ttl
 
     def update_subnet(
         self, subnet: Prefix, subnet6: IP6Net | None, attrs: LeaseAttrs, ttl: int = SUBNET_TTL
@@ -144,7 +148,7 @@ class Registry:
         except api.EtcdError:
             self._revoke(lease.id)
             raise
-        return self.now() + lease.ttl
+        return self.clock() + lease.ttl
 
     def delete_subnet(self, subnet: Prefix, subnet6: IP6Net | None = None) -> None:
         """Deletes a lease."""
@@ -223,7 +227,7 @@ class Stream:
         found: list[WatchResult] = []
         while True:
             if self.watch is None:
-                if self.registry.now() < self.retry_at:
+                if self.registry.clock() < self.retry_at:
                     return found
                 self.open()
                 if self.watch is None:
@@ -294,5 +298,5 @@ class Stream:
         self._wait()
 
     def _wait(self) -> None:
-        self.retry_at = self.registry.now() + self.back_off
+        self.retry_at = self.registry.clock() + self.back_off
         self.back_off = min(self.back_off * 2, LONGEST_BACK_OFF)

@@ -299,3 +299,16 @@ def test_writing_a_spec_that_contradicts_itself(tmp_path):
         write_manifests(spec._replace(nodes=spec.nodes[1:]), tmp_path)
     with pytest.raises(BadManifest, match="unknown endpoint 'backend'"):
         write_manifests(spec._replace(pods=spec.pods[:2]), tmp_path)
+
+
+def test_flannel_s_own_settings_come_back_as_they_were_written(tmp_path):
+    """Limits, the backend's options, the daemon's command line, where the leases are."""
+    spec = example_spec("vxlan", flanneld="--ip-masq=false --iface=eth0")
+    network = spec.network._replace(
+        subnet_len=24, subnet_min="10.1.15.0", subnet_max="10.1.30.0", subnet_manager="kube",
+        backend_options=(("Port", 4789), ("VNI", 7), ("DirectRouting", True)),
+    )  # fmt: skip
+    spec = spec._replace(network=network)
+    write_manifests(spec, tmp_path)
+    assert read_manifests(tmp_path) == spec
+    assert "flannel.7" in Cluster.from_manifests(str(tmp_path))["node1"].devices

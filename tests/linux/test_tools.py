@@ -141,7 +141,7 @@ def test_neighbours_and_fdb_after_a_walk():
 
 #: A command, words of the refusal, words of the hint.
 REFUSALS = [
-    ("etcdctl get /", "etcdctl: command not found", "Here: bridge, cat, conntrack, curl, hostname, ip"),
+    ("kubectl get pods", "kubectl: command not found", "Here: bridge, cat, conntrack, curl, etcdctl"),
     ("ipp route", "ipp: command not found", "Did you mean ip?"),
     ("ip route | grep docker0", "no '|'", "splitlines"),
     ("ip route > file", "no '>'", "returns text"),
