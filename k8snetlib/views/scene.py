@@ -60,7 +60,8 @@ STYLE = (
 )
 
 
-def _text(x: float, y: float, words: str, kind: str, anchor: str = "") -> str:
+def words_at(x: float, y: float, words: str, kind: str, anchor: str = "") -> str:
+    """A line of text; ``kind`` is its class, ``anchor`` its text-anchor."""
     where = f' text-anchor="{anchor}"' if anchor else ""
     return f'<text x="{number(x)}" y="{number(y)}" class="{kind}"{where}>{escape(words)}</text>'
 
@@ -73,7 +74,8 @@ def _named(x: float, y: float, name: str, more: str, kind: str = "") -> str:
     )
 
 
-def _rect(box: Box, kind: str, radius: float = 6) -> str:
+def rect(box: Box, kind: str, radius: float = 6) -> str:
+    """A box with rounded corners; ``kind`` is its class."""
     size = f'width="{number(box.w)}" height="{number(box.h)}"'
     where = f'x="{number(box.x)}" y="{number(box.y)}"'
     return f'<rect class="{kind}" {where} {size} rx="{number(radius)}"/>'
@@ -82,25 +84,25 @@ def _rect(box: Box, kind: str, radius: float = 6) -> str:
 def _node(item: Item) -> str:
     box = item.box
     return (
-        _rect(box, "node", 12)
-        + _text(box.x + 13, box.y + 21, item.label, "name")
-        + _text(box.right - 13, box.y + 21, item.sub, "sub nodetext", "end")
+        rect(box, "node", 12)
+        + words_at(box.x + 13, box.y + 21, item.label, "name")
+        + words_at(box.right - 13, box.y + 21, item.sub, "sub nodetext", "end")
     )
 
 
 def _pod(item: Item) -> str:
     box = item.box
     return (
-        _rect(box, "pod", 8)
-        + _text(box.x + 10, box.y + 18, item.label, "name")
-        + _text(box.x + 10, box.y + 34, item.sub, "sub")
+        rect(box, "pod", 8)
+        + words_at(box.x + 10, box.y + 18, item.label, "name")
+        + words_at(box.x + 10, box.y + 34, item.sub, "sub")
     )
 
 
 def _chip(item: Item) -> str:
     box = item.box
     kind = "chip pause" if item.label == "pause" else "chip"
-    return _rect(box, kind, box.h / 2) + _text(
+    return rect(box, kind, box.h / 2) + words_at(
         box.x + box.w / 2, box.y + 13.5, item.label, "sub", "middle"
     )
 
@@ -109,9 +111,9 @@ def _bridge(item: Item) -> str:
     box = item.box
     y = box.bottom - 8
     return (
-        _rect(box, "bridge", 6)
-        + _text(box.x + 10, y, item.label, "name")
-        + _text(box.right - 10, y, f"bridge {item.sub}".strip(), "sub", "end")
+        rect(box, "bridge", 6)
+        + words_at(box.x + 10, y, item.label, "name")
+        + words_at(box.right - 10, y, f"bridge {item.sub}".strip(), "sub", "end")
     )
 
 
@@ -119,10 +121,10 @@ def _hub(item: Item) -> str:
     box = item.box
     middle = box.y + box.h / 2
     return (
-        _rect(box, "hub", 8)
-        + _text(box.x + 9, middle, item.label, "name")
-        + _text(box.x + 9, middle + 17, "kernel:", "sub")
-        + _text(box.x + 9, middle + 32, "routes, TTL", "sub")
+        rect(box, "hub", 8)
+        + words_at(box.x + 9, middle, item.label, "name")
+        + words_at(box.x + 9, middle + 17, "kernel:", "sub")
+        + words_at(box.x + 9, middle + 32, "routes, TTL", "sub")
     )
 
 
@@ -134,45 +136,45 @@ def _device(item: Item) -> str:
     if 28 + wide + 6 > box.w:
         sub, tag, x = f"{tag} {short(sub)}", "", box.x + 21
     return (
-        _rect(box, "overlay", 6)
+        rect(box, "overlay", 6)
         + _named(x, box.y + 18, item.label, tag)
-        + _text(x, box.y + 34, sub, "sub")
+        + words_at(x, box.y + 34, sub, "sub")
     )
 
 
 def _daemon(item: Item) -> str:
     box = item.box
     return (
-        _rect(box, "daemon", box.h / 2)
-        + _text(box.x + 30, box.y + 18, item.label, "name")
-        + _text(box.x + 30, box.y + 34, item.sub, "tag")
+        rect(box, "daemon", box.h / 2)
+        + words_at(box.x + 30, box.y + 18, item.label, "name")
+        + words_at(box.x + 30, box.y + 34, item.sub, "tag")
     )
 
 
 def _machine(item: Item) -> str:
     box = item.box
     lines = "".join(
-        _text(box.x + 11, box.y + 37 + 17 * n, line, "sub")
+        words_at(box.x + 11, box.y + 37 + 17 * n, line, "sub")
         for n, line in enumerate(item.sub.split("\n"))
     )
-    return _rect(box, "machine", 10) + _text(box.x + 11, box.y + 20, item.label, "name") + lines
+    return rect(box, "machine", 10) + words_at(box.x + 11, box.y + 20, item.label, "name") + lines
 
 
 def _switch(item: Item) -> str:
     box = item.box
     y = box.bottom - 7
     more = f"{item.sub} · a plain Ethernet switch"
-    return _rect(box, "switch", 8) + _named(box.x + 26, y, item.label, more, "nodetext")
+    return rect(box, "switch", 8) + _named(box.x + 26, y, item.label, more, "nodetext")
 
 
 def _plug(item: Item) -> str:
-    return _rect(item.box, "plug", 2)
+    return rect(item.box, "plug", 2)
 
 
 _DRAW: dict[str, Callable[[Item], str]] = {
     "node": _node, "pod": _pod, "chip": _chip, "bridge": _bridge, "hub": _hub, "daemon": _daemon,
     "machine": _machine, "switch": _switch, "plug": _plug,
-    "trunk": lambda item: _rect(item.box, "trunk", 8),
+    "trunk": lambda item: rect(item.box, "trunk", 8),
 }  # fmt: skip
 
 
@@ -196,7 +198,7 @@ def _plug_labels(layout: Layout) -> list[str]:
         if host.role == "host":
             continue
         x, y = item.box.x - (11 if host.role == "pod" else 5), item.box.y - 2
-        found.append(_text(x, y, item.label, "sub", "end"))
+        found.append(words_at(x, y, item.label, "sub", "end"))
     return found
 
 
@@ -215,8 +217,8 @@ def _legend(layout: Layout) -> str:
     for n, (kind, words) in enumerate(rows):
         y = box.y + 22 * n
         swatch = Box(box.x, y, 26, 14)
-        found.append(_rect(swatch, kind, 7 if kind == "daemon" else 3))
-        found.append(_text(box.x + 35, y + 11.5, words, "sub"))
+        found.append(rect(swatch, kind, 7 if kind == "daemon" else 3))
+        found.append(words_at(box.x + 35, y + 11.5, words, "sub"))
     return "".join(found)
 
 
@@ -238,7 +240,7 @@ def body(layout: Layout) -> str:
             end = link.points[-1]
             left = end.x - 12 - text_width(link.label, SMALL) > _node_left(layout, end) - 4
             x, side = (end.x - 12, "end") if left else (end.x + 12, "")
-            wires.append(_text(x, end.y - 5, link.label, "sub", side))
+            wires.append(words_at(x, end.y - 5, link.label, "sub", side))
     for item in front:
         if item.kind in ("bridge", "hub", "machine") and item.anchor in layout.rails:
             rail = layout.rails[item.anchor]
@@ -261,18 +263,26 @@ def body(layout: Layout) -> str:
 
 def svg(layout: Layout, title: str, desc: str, extra: str = "") -> str:
     """The whole picture. ``title`` names it, ``desc`` tells it in words; ``extra`` is SVG drawn on
-    top of it. The ids inside follow from the content: same picture, same text."""
+    top of it."""
     inner = body(layout) + ("\n" + extra if extra else "")
+    return document(layout.width, layout.height, title, desc, inner)
+
+
+def document(
+    wide: float, high: float, title: str, desc: str, inner: str, style: str = STYLE
+) -> str:
+    """An SVG document of that size (px) around ``inner``, with its name and its words. The ids
+    inside follow from the content: same picture, same text."""
     mark = sha256("\n".join((title, desc, inner)).encode()).hexdigest()[:10]
-    width, height = number(layout.width), number(layout.height)
     # On a wide page not much larger than life, on a narrow one still readable (it then scrolls).
-    size = f"max-width:{layout.width * 1.25:.0f}px;min-width:{layout.width * 0.66:.0f}px"
+    size = f"max-width:{wide * 1.25:.0f}px;min-width:{wide * 0.66:.0f}px"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="k8snet k8snet-svg" role="img" '
-        f'viewBox="0 0 {width} {height}" style="{size}" aria-labelledby="k{mark}-t k{mark}-d">\n'
+        f'viewBox="0 0 {number(wide)} {number(high)}" style="{size}" '
+        f'aria-labelledby="k{mark}-t k{mark}-d">\n'
         f'<title id="k{mark}-t">{escape(title)}</title>\n'
         f'<desc id="k{mark}-d">{escape(desc)}</desc>\n'
-        f"<style>{theme_css()}{STYLE}</style>\n{inner}\n</svg>"
+        f"<style>{theme_css()}{style}</style>\n{inner}\n</svg>"
     )
 
 
