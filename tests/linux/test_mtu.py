@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k8snetlib import Cluster
+from k8snetlib.address import Prefix
+from k8snetlib.flannel import vxlan
 from k8snetlib.linux.fragment import split
 from k8snetlib.linux.netfilter.save import restore
 from k8snetlib.packet import PROTO_UDP, IPv4, Packet, Udp
@@ -200,6 +202,7 @@ def test_a_changed_vtep_mac_is_nobody_s_until_the_peers_know_it() -> None:
     assert lost.request is not None
     last = lost.request.steps[-1]
     assert (lost.request.end, last.verdict, last.device) == ("node2", "ignore", "flannel.1")
+    assert not [t for t in lost.packets if t.label.startswith("ARP")], "permanent: nobody asks"
     assert cluster.ping("node1", "node2").ok, "OVERLAY_FW: the nodes themselves talk"
     node1 = cluster["node1"]
     node1.sh("ip neigh replace 10.1.20.0 lladdr 0e:f1:0a:01:14:99 dev flannel.1 nud permanent")
@@ -208,3 +211,18 @@ def test_a_changed_vtep_mac_is_nobody_s_until_the_peers_know_it() -> None:
     assert half.request.end == "node1", "no forwarding entry for the new address yet"
     node1.sh("bridge fdb replace 0e:f1:0a:01:14:99 dev flannel.1 dst 192.168.66.12")
     assert cluster.ping("web2", "backend").ok
+
+
+def test_vxlan_crosses_a_router_where_host_gw_cannot() -> None:
+    """HOSTGW_L3: a node behind the router. The outer packet is for a node, and routers know nodes."""
+    cluster = Cluster.example("vxlan")
+    far, near = Prefix.parse("10.1.99.0/24"), Prefix.parse("10.1.15.0/24")
+    vxlan.start(cluster["ext"], far, "203.0.113.10", 1500)
+    vxlan.add_lease(cluster["ext"], near, "192.168.66.11")
+    vxlan.add_lease(cluster["node1"], far, "203.0.113.10")
+    assert cluster.ping("web2", "10.1.99.0").ok
+    gateway = Cluster.example("host-gw")
+    gateway["node1"].sh("ip route add 10.1.99.0/24 via 192.168.66.1")
+    astray = gateway.ping("web2", "10.1.99.0")
+    assert astray.request is not None
+    assert (astray.outcome, astray.request.end) == ("lost", "router")
