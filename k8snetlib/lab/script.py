@@ -287,6 +287,9 @@ def _addresses(ns: Netns) -> Iterator[str]:
 def _one_device(device: Device) -> Iterator[str]:
     if device.kind != "lo":
         yield f"link set {device.name} mtu {device.mtu}"
+    if device.kind == "veth":
+        # As on a cable: else TCP sends "frames" of many segments, which no MTU ever stops.
+        yield f"link set {device.name} gso_max_segs 1"
     for address in device.addresses:
         if str(address) != "127.0.0.1/8":
             yield f"addr add {address} dev {device.name}"

@@ -13,6 +13,11 @@ on the way from port to port. If PREROUTING gave the packet another destination,
 MAC address of its new next hop: a neighbour on this same bridge, or else the bridge itself, so that
 the host routes it. Source: br_netfilter_hooks.c.
 
+A bridge is no router, so it tells nobody about a frame that is too long for the port it must leave
+by: the frame is gone, and no ICMP says so. It bears with four bytes more than the port's MTU, the
+room of a VLAN tag. With ``bridge-nf-call-iptables`` set the MTU itself counts for an IPv4 packet,
+and one without don't-fragment leaves in pieces. Source: br_forward.c, is_skb_forwardable().
+
 Simplified here: no STP, no VLAN filtering, no multicast snooping. A translated frame to a neighbour
 that the host itself has never sent to leaves by the port at once (the kernel, without a cached link
 header, takes it through the bridge device first).
@@ -30,6 +35,9 @@ from k8snetlib.packet import Ethernet, IPv4, Packet, stack_of
 
 if TYPE_CHECKING:
     from k8snetlib.linux.stack import Visit
+
+#: Linux lets a frame be longer than the MTU by the room of one tag.
+VLAN_TAG = 4
 
 
 def frame_in(visit: Visit, port: Device, frame: Packet) -> Packet | None:
@@ -61,12 +69,12 @@ def _decide(visit: Visit, bridge: Device, port: Device, frame: Packet) -> Packet
     return None
 
 
+def _calls_iptables(ns: Netns) -> bool:
+    return bool(ns.sysctls["net.bridge.bridge-nf-call-iptables"])
+
+
 def _asks_iptables(ns: Netns, frame: Packet) -> bool:
-    return bool(
-        ns.ruleset.tables
-        and ns.sysctls["net.bridge.bridge-nf-call-iptables"]
-        and type(frame.headers[1]) is IPv4
-    )
+    return bool(ns.ruleset.tables) and _calls_iptables(ns) and type(frame.headers[1]) is IPv4
 
 
 def _through_prerouting(visit: Visit, bridge: Device, port: Device, frame: Packet) -> Packet | None:
@@ -184,20 +192,34 @@ def _to_port(
     visit: Visit, bridge: Device, port: Device, frame: Packet, arrived: Device | None
 ) -> None:
     """The frame leaves by a port; from port to port, br_netfilter asks FORWARD and POSTROUTING."""
-    if arrived is not None and _asks_iptables(visit.ns, frame):
-        ethernet = frame.headers[0]
-        passed: Packet | None = stack_of(frame.headers[1:], frame.payload)
+    ns, ethernet = visit.ns, frame.headers[0]
+    if arrived is None or type(frame.headers[1]) is not IPv4 or not _calls_iptables(ns):
+        _push(visit, bridge, port, frame, VLAN_TAG)
+        return
+    passed: Packet | None = stack_of(frame.headers[1:], frame.payload)
+    if ns.ruleset.tables:
         ends = (arrived.name, port.name)
         passed = visit.hook("FORWARD", cast(Packet, passed), bridge.name, bridge.name, ends)
         if passed is not None:
             passed = visit.hook("POSTROUTING", passed, "", bridge.name, ends)
-        if passed is None:
-            return
-        if visit.longest:
-            visit.in_pieces(
-                bridge, passed,
-                lambda v, p: v.transmit(port, stack_of((ethernet, *p.headers), p.payload)),
-            )  # fmt: skip
-            return
-        frame = stack_of((ethernet, *passed.headers), passed.payload)
+    if passed is None:
+        return
+    if visit.longest or (passed.length > port.mtu and not passed.ip.df):
+        visit.in_pieces(
+            bridge, passed,
+            lambda v, p: _push(
+                v, bridge, port, stack_of((ethernet, *p.headers), p.payload), VLAN_TAG
+            ),
+        )  # fmt: skip
+        return
+    _push(visit, bridge, port, stack_of((ethernet, *passed.headers), passed.payload), 0)
+
+
+def _push(visit: Visit, bridge: Device, port: Device, frame: Packet, spare: int) -> None:
+    """The frame leaves, if it is at most ``spare`` bytes longer than the port's MTU."""
+    length = frame.ip_length
+    if length > port.mtu + spare:
+        why = "{} bytes do not fit into {} (MTU {}): a bridge throws them away and tells nobody"
+        visit.step("bridge", "drop", bridge.name, frame, why, (length, port.name, port.mtu))
+        return
     visit.transmit(port, frame)

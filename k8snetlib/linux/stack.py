@@ -13,7 +13,10 @@ that must not leave the kernel with the packet. Each box records exactly one ``S
 to the next box or stops. A device never calls another device: what leaves by a wire goes to the end
 of the network's queue.
 
-Sources: RFC 1812 (routers), RFC 1122 (hosts), ip-sysctl.
+Simplified here: where the other end of a veth pair has a smaller MTU, a frame too long for it is
+gone without a word (Linux tells a sender on this very device: no buffer space available).
+
+Sources: RFC 1812 (routers), RFC 1122 (hosts), ip-sysctl; is_skb_forwardable() of net/core/dev.c.
 """
 
 from __future__ import annotations
@@ -175,6 +178,12 @@ class Visit:
         if device.kind == "veth":
             assert device.peer is not None
             peer_ns, peer_device = device.peer
+            peer = self.network.netns[peer_ns].devices.get(peer_device)
+            if peer is not None and frame.ip_length > peer.mtu + bridge.VLAN_TAG:
+                why = "{} bytes: {}:{} at the other end of the pair (MTU {}) takes no such frame"
+                args = (frame.ip_length, peer_ns, peer_device, peer.mtu)
+                self.step("transmit", "drop", name, frame, why, args, device)
+                return
             why = "leaves by {}; at the other end of the pair is {}:{}"
             self.step("transmit", "pass", name, frame, why, (name, peer_ns, peer_device), device)
             self.network.frame_arrives(peer_ns, peer_device, frame, self.flight)

@@ -13,8 +13,6 @@ from html import escape
 
 from k8snetlib.views.geometry import Box, Point, number, path_data, text_width
 from k8snetlib.views.marks import TEXT_STYLE, document
-from k8snetlib.views.marks import rect as _rect
-from k8snetlib.views.marks import text as _text
 from k8snetlib.views.plan import NAME, SMALL, Item, Layout, short
 
 #: How everything in a picture looks; sizes are px at the picture's natural width.
@@ -64,25 +62,25 @@ def _named(x: float, y: float, name: str, more: str, kind: str = "") -> str:
 def _node(item: Item) -> str:
     box = item.box
     return (
-        _rect(box, "node", 12)
-        + _text(box.x + 13, box.y + 21, item.label, "name")
-        + _text(box.right - 13, box.y + 21, item.sub, "sub nodetext", "end")
+        rect(box, "node", 12)
+        + words_at(box.x + 13, box.y + 21, item.label, "name")
+        + words_at(box.right - 13, box.y + 21, item.sub, "sub nodetext", "end")
     )
 
 
 def _pod(item: Item) -> str:
     box = item.box
     return (
-        _rect(box, "pod", 8)
-        + _text(box.x + 10, box.y + 18, item.label, "name")
-        + _text(box.x + 10, box.y + 34, item.sub, "sub")
+        rect(box, "pod", 8)
+        + words_at(box.x + 10, box.y + 18, item.label, "name")
+        + words_at(box.x + 10, box.y + 34, item.sub, "sub")
     )
 
 
 def _chip(item: Item) -> str:
     box = item.box
     kind = "chip pause" if item.label == "pause" else "chip"
-    return _rect(box, kind, box.h / 2) + _text(
+    return rect(box, kind, box.h / 2) + words_at(
         box.x + box.w / 2, box.y + 13.5, item.label, "sub", "middle"
     )
 
@@ -91,9 +89,9 @@ def _bridge(item: Item) -> str:
     box = item.box
     y = box.bottom - 8
     return (
-        _rect(box, "bridge", 6)
-        + _text(box.x + 10, y, item.label, "name")
-        + _text(box.right - 10, y, f"bridge {item.sub}".strip(), "sub", "end")
+        rect(box, "bridge", 6)
+        + words_at(box.x + 10, y, item.label, "name")
+        + words_at(box.right - 10, y, f"bridge {item.sub}".strip(), "sub", "end")
     )
 
 
@@ -101,10 +99,10 @@ def _hub(item: Item) -> str:
     box = item.box
     middle = box.y + box.h / 2
     return (
-        _rect(box, "hub", 8)
-        + _text(box.x + 9, middle, item.label, "name")
-        + _text(box.x + 9, middle + 17, "kernel:", "sub")
-        + _text(box.x + 9, middle + 32, "routes, TTL", "sub")
+        rect(box, "hub", 8)
+        + words_at(box.x + 9, middle, item.label, "name")
+        + words_at(box.x + 9, middle + 17, "kernel:", "sub")
+        + words_at(box.x + 9, middle + 32, "routes, TTL", "sub")
     )
 
 
@@ -116,45 +114,45 @@ def _device(item: Item) -> str:
     if 28 + wide + 6 > box.w:
         sub, tag, x = f"{tag} {short(sub)}", "", box.x + 21
     return (
-        _rect(box, "overlay", 6)
+        rect(box, "overlay", 6)
         + _named(x, box.y + 18, item.label, tag)
-        + _text(x, box.y + 34, sub, "sub")
+        + words_at(x, box.y + 34, sub, "sub")
     )
 
 
 def _daemon(item: Item) -> str:
     box = item.box
     return (
-        _rect(box, "daemon", box.h / 2)
-        + _text(box.x + 30, box.y + 18, item.label, "name")
-        + _text(box.x + 30, box.y + 34, item.sub, "tag")
+        rect(box, "daemon", box.h / 2)
+        + words_at(box.x + 30, box.y + 18, item.label, "name")
+        + words_at(box.x + 30, box.y + 34, item.sub, "tag")
     )
 
 
 def _machine(item: Item) -> str:
     box = item.box
     lines = "".join(
-        _text(box.x + 11, box.y + 37 + 17 * n, line, "sub")
+        words_at(box.x + 11, box.y + 37 + 17 * n, line, "sub")
         for n, line in enumerate(item.sub.split("\n"))
     )
-    return _rect(box, "machine", 10) + _text(box.x + 11, box.y + 20, item.label, "name") + lines
+    return rect(box, "machine", 10) + words_at(box.x + 11, box.y + 20, item.label, "name") + lines
 
 
 def _switch(item: Item) -> str:
     box = item.box
     y = box.bottom - 7
     more = f"{item.sub} · a plain Ethernet switch"
-    return _rect(box, "switch", 8) + _named(box.x + 26, y, item.label, more, "nodetext")
+    return rect(box, "switch", 8) + _named(box.x + 26, y, item.label, more, "nodetext")
 
 
 def _plug(item: Item) -> str:
-    return _rect(item.box, "plug", 2)
+    return rect(item.box, "plug", 2)
 
 
 _DRAW: dict[str, Callable[[Item], str]] = {
     "node": _node, "pod": _pod, "chip": _chip, "bridge": _bridge, "hub": _hub, "daemon": _daemon,
     "machine": _machine, "switch": _switch, "plug": _plug,
-    "trunk": lambda item: _rect(item.box, "trunk", 8),
+    "trunk": lambda item: rect(item.box, "trunk", 8),
 }  # fmt: skip
 
 
@@ -178,7 +176,7 @@ def _plug_labels(layout: Layout) -> list[str]:
         if host.role == "host":
             continue
         x, y = item.box.x - (11 if host.role == "pod" else 5), item.box.y - 2
-        found.append(_text(x, y, item.label, "sub", "end"))
+        found.append(words_at(x, y, item.label, "sub", "end"))
     return found
 
 
@@ -197,8 +195,8 @@ def _legend(layout: Layout) -> str:
     for n, (kind, words) in enumerate(rows):
         y = box.y + 22 * n
         swatch = Box(box.x, y, 26, 14)
-        found.append(_rect(swatch, kind, 7 if kind == "daemon" else 3))
-        found.append(_text(box.x + 35, y + 11.5, words, "sub"))
+        found.append(rect(swatch, kind, 7 if kind == "daemon" else 3))
+        found.append(words_at(box.x + 35, y + 11.5, words, "sub"))
     return "".join(found)
 
 
@@ -220,7 +218,7 @@ def body(layout: Layout) -> str:
             end = link.points[-1]
             left = end.x - 12 - text_width(link.label, SMALL) > _node_left(layout, end) - 4
             x, side = (end.x - 12, "end") if left else (end.x + 12, "")
-            wires.append(_text(x, end.y - 5, link.label, "sub", side))
+            wires.append(words_at(x, end.y - 5, link.label, "sub", side))
     for item in front:
         if item.kind in ("bridge", "hub", "machine") and item.anchor in layout.rails:
             rail = layout.rails[item.anchor]

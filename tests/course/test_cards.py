@@ -12,6 +12,7 @@ from k8snetlib.course.prediction import Card, card, cards, predict
 from k8snetlib.errors import K8sNetError, UnknownName
 from k8snetlib.linux.netns import Netns
 from k8snetlib.linux.sockets import Listener, listen
+from k8snetlib.packet import Ethernet
 from k8snetlib.reach import all_pairs
 from tests.clusters import renumbered
 
@@ -178,6 +179,53 @@ def _clashing() -> str:
     return f"{ping.outcome}: {ping.request.end}"
 
 
+def _inner_mac() -> str:
+    request = Cluster.example("vxlan").connect("web2", "backend", 8080).request
+    assert request is not None
+    wrapped = next(f.packet for f in request.frames if f.packet.encapsulated)
+    inner = [header for header in wrapped.headers if type(header) is Ethernet][1]
+    return request.frames[0].names.mac(inner.dst)
+
+
+def _payload() -> str:
+    cluster = Cluster.example("vxlan")
+    sizes = range(1415, 1475)
+    return f"at most {max(n for n in sizes if cluster.ping('web2', 'backend', payload=n).ok)}"
+
+
+def _black_hole() -> str:
+    cluster = Cluster.example("vxlan")
+    cluster["switch"].sh("ip link set p-node2 mtu 1400")
+    assert cluster.ping("web2", "backend").ok
+    hangs = cluster.connect("web2", "backend", 8080, payload=5000)
+    labels = [trace.label for trace in hangs.packets]
+    assert not any(label.startswith("ICMP") for label in labels)
+    return f"connected: {'TCP SA' in labels}, {hangs.outcome}"
+
+
+def _vtep() -> str:
+    cluster = Cluster.example("vxlan")
+    cluster.ping("web2", "backend")
+    cluster["node2"].sh("ip link set flannel.1 address 0e:f1:0a:01:14:99")
+    assert cluster.ping("node1", "node2").ok
+    request = cluster.ping("web2", "backend").request
+    assert request is not None
+    told = [s for h in request.hops if h.netns == "node2" for s in h.steps]
+    assert "take off the outer headers" in " ".join(s.reason for s in told)
+    return f"{request.end}: {told[-1].verdict}"
+
+
+def _router() -> str:
+    cluster = Cluster.example("host-gw")
+    node1: Netns = cluster["node1"]
+    with pytest.raises(K8sNetError) as refused:
+        node1.sh("ip route add 10.1.99.0/24 via 203.0.113.10")
+    node1.sh("ip route add 10.1.99.0/24 via 192.168.66.1")
+    request = cluster.ping("web2", "10.1.99.5").request
+    assert request is not None
+    return f"{refused.value} Or lost at the {request.end}"
+
+
 #: card -> (what the model does, what of it the right choice must say, what proves it)
 PROOFS: dict[str, tuple[Callable[[], str], str, str]] = {
     "00-how-many": (_visited, "web2, node1 and web1", "web2, node1, web1"),
@@ -200,6 +248,11 @@ PROOFS: dict[str, tuple[Callable[[], str], str, str]] = {
     "04-source": (_first("backend:eth0"), "10.1.15.2", " 10.1.15.2:"),
     "04-stopped": (_stopped, "lost at the router", "router"),
     "04-masquerade": (_masqueraded, "10.1.15.0", "10.1.15.0"),
+    "05-inner-mac": (_inner_mac, "flannel.1 on node2", "node2:flannel.1"),
+    "05-payload": (_payload, "1422", "at most 1422"),
+    "05-black-hole": (_black_hole, "connects, and then it hangs", "connected: True, lost"),
+    "05-vtep": (_vtep, "unwraps the frame, and then ignores it", "node2: ignore"),
+    "05-router": (_router, "No", "invalid gateway. 203.0.113.10 is on no link of node1"),
     "07-dnat": (_dnat, "Before node1 looks up the route", "before the route: True"),
     "07-second": (_second, "Only filter rules", "filter True, nat False"),
     "07-reply": (_reply, "turns the addresses back", "the connection's translation makes"),

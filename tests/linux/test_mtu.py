@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k8snetlib import Cluster
+from k8snetlib.address import Prefix
+from k8snetlib.flannel import vxlan
 from k8snetlib.linux.fragment import split
 from k8snetlib.linux.netfilter.save import restore
 from k8snetlib.packet import PROTO_UDP, IPv4, Packet, Udp
@@ -143,3 +145,84 @@ def test_a_black_hole_lets_small_pings_through_and_hangs_a_transfer() -> None:
     hangs = cluster.connect("web2", "backend", 8080, payload=5000)
     assert hangs.outcome == "dropped"
     assert cluster.connect("web2", "backend", 8080, payload=500).ok
+
+
+def test_a_bridge_drops_what_does_not_fit_and_tells_nobody() -> None:
+    """The path takes less than eth0 claims; four bytes more (a VLAN tag's room) still pass."""
+    cluster = Cluster.example("host-gw")
+    cluster["switch"].sh("ip link set p-node2 mtu 1400")
+    assert cluster.ping("web2", "backend", payload=1404 - 28).ok
+    lost = cluster.ping("web2", "backend", payload=1405 - 28)
+    assert lost.outcome == "lost"
+    assert lost.request is not None
+    last = lost.request.steps[-1]
+    assert (lost.request.end, last.stage, last.verdict) == ("switch", "bridge", "drop")
+    assert "1405 bytes do not fit into p-node2 (MTU 1400)" in last.reason
+    assert not [t for t in lost.packets if t.label.startswith("ICMP frag")], "nobody is told"
+    assert cluster.connect("web2", "backend", 8080).ok
+    assert cluster.connect("web2", "backend", 8080, payload=5000).outcome == "lost"
+
+
+def test_the_other_end_of_a_pair_takes_no_longer_frames_either() -> None:
+    """The way back: node2's frame leaves, and the switch's port does not take it."""
+    cluster = Cluster.example("host-gw")
+    cluster["switch"].sh("ip link set p-node2 mtu 1400")
+    lost = cluster.ping("backend", "web2", payload=1405 - 28)
+    assert lost.outcome == "lost"
+    assert lost.request is not None
+    last = lost.request.steps[-1]
+    assert (lost.request.end, last.stage, last.verdict) == ("node2", "transmit", "drop")
+    assert str(lost.request.frames[-1]).startswith("node2:eth0 out")
+
+
+@pytest.mark.parametrize("df", [True, False])
+def test_with_br_netfilter_the_mtu_itself_counts(df: bool) -> None:
+    """No four bytes more. Without don't-fragment, pieces as long as the bridge's own MTU: still too
+    long for the port (seen in the kernel, see tests/kernel/test_vxlan_real.py)."""
+    cluster = Cluster.example("host-gw")
+    switch = cluster["switch"]
+    switch.sh("ip link set p-node2 mtu 1400")
+    switch.sh("sysctl -w net.bridge.bridge-nf-call-iptables=1")
+    assert cluster.ping("web2", "backend", payload=1400 - 28, df=df).ok
+    over = cluster.ping("web2", "backend", payload=1401 - 28, df=df)
+    assert over.ok is not df
+    switch.sh("ip link set br0 mtu 1400")
+    cut = cluster.ping("web2", "backend", payload=1401 - 28, df=df)
+    assert cut.ok is not df
+    assert any(t.label.startswith("IP fragment") for t in cut.packets) is not df
+
+
+def test_a_changed_vtep_mac_is_nobody_s_until_the_peers_know_it() -> None:
+    """VTEP_MAC: the inner frame is for a flannel.1, and that must be its MAC address now."""
+    cluster = Cluster.example("vxlan")
+    cluster.ping("web2", "backend")
+    cluster["node2"].sh("ip link set flannel.1 address 0e:f1:0a:01:14:99")
+    lost = cluster.ping("web2", "backend")
+    assert lost.outcome == "lost"
+    assert lost.request is not None
+    last = lost.request.steps[-1]
+    assert (lost.request.end, last.verdict, last.device) == ("node2", "ignore", "flannel.1")
+    assert not [t for t in lost.packets if t.label.startswith("ARP")], "permanent: nobody asks"
+    assert cluster.ping("node1", "node2").ok, "OVERLAY_FW: the nodes themselves talk"
+    node1 = cluster["node1"]
+    node1.sh("ip neigh replace 10.1.20.0 lladdr 0e:f1:0a:01:14:99 dev flannel.1 nud permanent")
+    half = cluster.ping("web2", "backend")
+    assert half.request is not None
+    assert half.request.end == "node1", "no forwarding entry for the new address yet"
+    node1.sh("bridge fdb replace 0e:f1:0a:01:14:99 dev flannel.1 dst 192.168.66.12")
+    assert cluster.ping("web2", "backend").ok
+
+
+def test_vxlan_crosses_a_router_where_host_gw_cannot() -> None:
+    """HOSTGW_L3: a node behind the router. The outer packet is for a node, and routers know nodes."""
+    cluster = Cluster.example("vxlan")
+    far, near = Prefix.parse("10.1.99.0/24"), Prefix.parse("10.1.15.0/24")
+    vxlan.start(cluster["ext"], far, "203.0.113.10", 1500)
+    vxlan.add_lease(cluster["ext"], near, "192.168.66.11")
+    vxlan.add_lease(cluster["node1"], far, "203.0.113.10")
+    assert cluster.ping("web2", "10.1.99.0").ok
+    gateway = Cluster.example("host-gw")
+    gateway["node1"].sh("ip route add 10.1.99.0/24 via 192.168.66.1")
+    astray = gateway.ping("web2", "10.1.99.0")
+    assert astray.request is not None
+    assert (astray.outcome, astray.request.end) == ("lost", "router")

@@ -164,7 +164,7 @@ REFUSALS = [
     ("ip route show table 5", "FIB table does not exist", "main"),
     ("ip neigh add 10.1.15.7 lladdr 02:00:00:00:00:07 dev docker0 nud odd", "nud state is bad", "stale"),
     ("bridge vlan", "'bridge vlan' is not modelled", "fdb, link"),
-    ("bridge fdb add x", "'bridge fdb add' is not modelled", "show"),
+    ("bridge fdb get x", "'bridge fdb get' is not modelled", "show"),
     ("bridge link set dev veth-web1 learning off", "not modelled", "hairpin"),
     ("sysctl net.ipv4.ip_foward", "not a setting that is modelled", "Did you mean net.ipv4.ip_forward?"),
     ("sysctl -w net.ipv4.ip_forward", "gives no value", "=1"),

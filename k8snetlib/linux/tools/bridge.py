@@ -6,12 +6,20 @@ not listed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from k8snetlib.errors import BadCommand, nearest
+from k8snetlib.address import parse_mac
+from k8snetlib.errors import BadAddress, BadCommand, nearest
 from k8snetlib.linux.netns import BRIDGE_AGEING, Device, Netns
 from k8snetlib.linux.tools import links
-from k8snetlib.linux.tools.words import Words, device_named, garbage, resolve, subcommand
+from k8snetlib.linux.tools.words import (
+    Words,
+    address_of,
+    device_named,
+    garbage,
+    resolve,
+    subcommand,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,8 +53,10 @@ def run(ns: Netns, words: list[str]) -> str:
 def _object(ns: Netns, word: str, line: Words, details: bool) -> str:
     name = resolve(word, _REAL)
     if name == "fdb":
-        here = ("show", "list", "delete")
-        command = subcommand(line.next(), "bridge fdb", _REAL_FDB, here) if line else "show"
+        fdb_here = ("show", "list", "add", "append", "replace", "delete")
+        command = subcommand(line.next(), "bridge fdb", _REAL_FDB, fdb_here) if line else "show"
+        if command in ("add", "append", "replace"):
+            return _fdb_add(ns, line, command)
         return _fdb_delete(ns, line) if command == "delete" else _fdb_show(ns, line)
     if name == "link":
         here = ("show", "list", "set")
@@ -77,6 +87,13 @@ def _fdb_show(ns: Netns, line: Words) -> str:
             raise garbage(word, ("br", "brport", "dev"), "br")
     lines = []
     for device in links.in_order(ns):
+        if device.kind == "vxlan" and not bridge and port in ("", device.name):
+            dev = "" if port else f" dev {device.name}"
+            lines += [
+                f"{mac}{dev} dst {node} self permanent"
+                for (name, mac), node in ns.vxlan_fdb.items()
+                if name == device.name
+            ]
         master = device.name if device.kind == "bridge" else device.master
         if master is None or (bridge and master != bridge) or (port and device.name != port):
             continue
@@ -100,26 +117,70 @@ def _entries(ns: Netns, device: Device, bridge: str) -> Iterator[tuple[str, str]
             yield entry.mac, ""
 
 
-def _fdb_delete(ns: Netns, line: Words) -> str:
-    """``bridge fdb del MAC dev PORT master``"""
-    mac = port = ""
+class _Named(NamedTuple):
+    """What a command names: a MAC address, a device, and (for VXLAN) the node behind it."""
+
+    mac: str
+    device: Device
+    node: str
+
+
+def _fdb_named(ns: Netns, line: Words, usage: str) -> _Named:
+    mac = name = node = ""
     while line:
         word = line.next()
         if word == "dev":
-            port = device_named(ns, line.value(word)).name
-        elif word not in ("master", "dynamic", "static", "local", "self"):
+            name = line.value(word)
+        elif word == "dst":
+            node = address_of(line.value(word))
+        elif word not in ("master", "self", "permanent", "dynamic", "static", "local"):
             if mac:
-                raise garbage(word, ("dev", "master"), "dev")
-            mac = word.lower()
-    if not mac or not port:
+                raise garbage(word, ("dev", "dst", "master", "self", "permanent"), "dev")
+            mac = word
+        elif word in ("dynamic", "static") and "del" not in usage:
+            raise BadCommand(f"'{word}' is not modelled.", "Entries typed here are permanent.")
+    if not mac or not name:
+        raise BadCommand("Device and address are required arguments.", usage)
+    try:
+        mac = parse_mac(mac)
+    except BadAddress as error:
+        raise BadCommand(f"Invalid mac address {mac}", error.hint) from None
+    return _Named(mac, device_named(ns, name), node)
+
+
+def _fdb_add(ns: Netns, line: Words, command: str) -> str:
+    """``bridge fdb add|append|replace MAC dev DEV dst IP [self] [permanent]``"""
+    named = _fdb_named(ns, line, f"bridge fdb {command} MAC dev flannel.1 dst IP")
+    if named.device.kind != "vxlan":
+        tunnels = ", ".join(d.name for d in ns.devices.values() if d.kind == "vxlan") or "none"
         raise BadCommand(
-            "Device and address are required arguments.", "bridge fdb del MAC dev DEV master"
+            f"'bridge fdb {command}' is modelled for VXLAN devices.", f"Here: {tunnels}."
         )
+    if not named.node:
+        raise BadCommand("RTNETLINK answers: Invalid argument", "Which node is it behind? dst IP")
+    key = named.device.name, named.mac
+    known = ns.vxlan_fdb.get(key)
+    if known is not None and command == "add":
+        hint = f"{named.mac} is behind {known}. To change that: bridge fdb replace."
+        raise BadCommand("RTNETLINK answers: File exists", hint)
+    if known not in (None, named.node) and command == "append":
+        raise BadCommand("Two nodes behind one MAC address are not modelled.", "Use replace.")
+    ns.vxlan_fdb[key] = named.node
+    return ""
+
+
+def _fdb_delete(ns: Netns, line: Words) -> str:
+    """``bridge fdb del MAC dev DEV [master] [dst IP]``"""
+    named = _fdb_named(ns, line, "bridge fdb del MAC dev DEV")
+    mac, port = named.mac, named.device.name
+    node = ns.vxlan_fdb.get((port, mac))
     found = [k for k, e in ns.fdb.items() if e.mac == mac and e.port == port]
-    if not found:
+    if not found and node is None:
         raise BadCommand("RTNETLINK answers: No such file or directory", "See bridge fdb show.")
     for key in found:
         del ns.fdb[key]
+    if named.node in ("", node):
+        ns.vxlan_fdb.pop((port, mac), None)
     return ""
 
 

@@ -26,16 +26,18 @@ _OBJECTS = {
 }
 _HERE = "address, link, neigh, route"
 
-_TOLERATED = {"-4", "-d", "-details", "-c", "-color", "-N", "-Numeric"}
-_BRIEF, _ONELINE = {"-br", "-brief"}, {"-o", "-oneline"}
+_TOLERATED = {"-4", "-c", "-color", "-N", "-Numeric"}
+_BRIEF, _ONELINE, _DETAILS = {"-br", "-brief"}, {"-o", "-oneline"}, {"-d", "-details"}
 
 
 class Options(NamedTuple):
-    """How ``ip`` is to print: ``brief`` (-br), ``oneline`` (-o), ``inet`` (-4)."""
+    """How ``ip`` is to print: ``brief`` (-br), ``oneline`` (-o), ``inet`` (-4), ``details``
+    (-d)."""
 
     brief: bool = False
     oneline: bool = False
     inet: bool = False
+    details: bool = False
 
 
 def run(ns: Netns, words: list[str]) -> str:
@@ -51,6 +53,8 @@ def run(ns: Netns, words: list[str]) -> str:
             options = options._replace(brief=True)
         elif option in _ONELINE:
             options = options._replace(oneline=True)
+        elif option in _DETAILS:
+            options = options._replace(details=True)
         elif option in _TOLERATED:
             options = options._replace(inet=options.inet or option == "-4")
         else:

@@ -1,13 +1,25 @@
-"""What lives here: ``ip link``: devices, whether they are up, their MTU, whose port they are."""
+"""What lives here: ``ip link``: devices, whether they are up, their MTU, MAC, whose port they are.
+
+Simplified here: ``-d`` tells more about VXLAN devices only.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from k8snetlib.address import ZERO_MAC
 from k8snetlib.errors import BadCommand
-from k8snetlib.linux.netns import Device, Netns
+from k8snetlib.linux.netns import Device, FdbEntry, Netns
 from k8snetlib.linux.tools import links
-from k8snetlib.linux.tools.words import Words, device_named, garbage, number_of, subcommand
+from k8snetlib.linux.tools.words import (
+    Words,
+    device_named,
+    garbage,
+    mac_of,
+    number_of,
+    subcommand,
+)
+from k8snetlib.linux.vxlan import OVERHEAD
 
 if TYPE_CHECKING:
     from k8snetlib.linux.tools.ip import Options
@@ -15,7 +27,7 @@ if TYPE_CHECKING:
 _REAL = ("add", "set", "change", "replace", "delete", "show", "list", "xstats", "afstats",
          "property", "help")  # fmt: skip
 _HERE = ("show", "set")
-_SETTINGS = ("up", "down", "mtu", "master", "nomaster")
+_SETTINGS = ("up", "down", "mtu", "address", "master", "nomaster")
 MTU_RANGE = (68, 65535)
 
 
@@ -59,18 +71,20 @@ def _one(ns: Netns, device: Device, options: Options) -> str:
         mac = [] if device.kind == "tun" else [device.mac]
         return links.brief(ns, device, [*mac, links.flags(ns, device)])
     text = f"{links.first_line(ns, device, mode=True)}\n{links.second_line(device)}"
+    if options.details and device.kind == "vxlan":
+        text += links.vxlan_details(ns, device)
     return links.one_line(text) if options.oneline else text
 
 
 def _set(ns: Netns, line: Words) -> str:
-    """``ip link set [dev] DEV { up | down | mtu N | master BRIDGE | nomaster } …``"""
+    """``ip link set [dev] DEV { up | down | mtu N | address MAC | master BRIDGE | nomaster } …``"""
     name = ""
     changes: list[tuple[str, str]] = []
     while line:
         word = line.next()
         if word in ("up", "down", "nomaster"):
             changes.append((word, ""))
-        elif word in ("mtu", "master"):
+        elif word in ("mtu", "address", "master"):
             changes.append((word, line.value(word)))
         elif word == "dev" or not name:
             name = line.value(word) if word == "dev" else word
@@ -89,6 +103,8 @@ def _set(ns: Netns, line: Words) -> str:
 def _apply(ns: Netns, name: str, setting: str, value: str) -> None:
     if setting == "mtu":
         ns.update_device(name, mtu=_mtu(ns, name, value))
+    elif setting == "address":
+        _set_mac(ns, name, value)
     elif setting in ("up", "down"):
         if ns.devices[name].up == (setting == "up"):
             return
@@ -119,11 +135,33 @@ def _check_port(ns: Netns, name: str, master: str) -> None:
         raise BadCommand("RTNETLINK answers: Invalid argument", f"{name} has no MAC addresses.")
 
 
+def _set_mac(ns: Netns, name: str, text: str) -> None:
+    """Another MAC address; neighbours find out by themselves, or never."""
+    device, mac = ns.devices[name], mac_of(text)
+    if device.kind in ("tun", "lo"):
+        raise BadCommand(
+            f"'ip link set {name} address' is not modelled.", "It has no link to anybody."
+        )
+    if mac == ZERO_MAC or int(mac[:2], 16) & 1:
+        why = "This is the address of a group, or of nobody."
+        raise BadCommand("RTNETLINK answers: Cannot assign requested address", why)
+    ns.update_device(name, mac=mac)
+    if device.master is not None:
+        ns.fdb.pop((device.master, device.mac), None)
+        ns.fdb[device.master, mac] = FdbEntry(mac, name, device.master, local=True)
+
+
 def _mtu(ns: Netns, name: str, text: str) -> int:
     mtu = number_of(text, "mtu")
     if ns.devices[name].kind == "lo":
         return mtu
     low, high = MTU_RANGE
+    vxlan = ns.devices[name].vxlan
+    if vxlan is not None and vxlan.local in ns.local:
+        under = ns.devices[ns.local[vxlan.local]]
+        if under.mtu - OVERHEAD < mtu <= high:
+            hint = f"{under.name} has {under.mtu}, and the outer headers take {OVERHEAD}."
+            raise BadCommand("RTNETLINK answers: Invalid argument", hint)
     if mtu < low:
         raise BadCommand("Error: mtu less than device minimum.", f"Allowed: {low} to {high}.")
     if mtu > high:

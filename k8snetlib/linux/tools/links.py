@@ -135,6 +135,25 @@ def second_line(device: Device) -> str:
     return f"    link/{kind} {device.mac} brd {broadcast}{link_netns(device)}"
 
 
+#: What `ip -d` says of every VXLAN device that flannel makes (iproute2 6.1, Linux 6.18).
+_ANY_ETHERNET = " promiscuity 0  allmulti 0 minmtu 68 maxmtu 65535"
+_ANY_VXLAN = (
+    "nolearning ttl auto ageing 300 udpcsum noudp6zerocsumtx noudp6zerocsumrx addrgenmode eui64 "
+    "numtxqueues 1 numrxqueues 1 gso_max_size 65536 gso_max_segs 65535 tso_max_size 524280 "
+    "tso_max_segs 65535 gro_max_size 65536"
+)
+
+
+def vxlan_details(ns: Netns, device: Device) -> str:
+    """What ``ip -d`` adds for a VXLAN device, behind its MAC address."""
+    if device.vxlan is None:
+        return ""
+    vni, local, port = device.vxlan
+    under = f" dev {ns.local[local]}" if local in ns.local else ""
+    tunnel = f"vxlan id {vni} local {local}{under} srcport 0 0 dstport {port}"
+    return f"{_ANY_ETHERNET}\n    {tunnel} {_ANY_VXLAN}"
+
+
 def brief(ns: Netns, device: Device, details: Iterable[str]) -> str:
     """One line of ``ip -br``."""
     return f"{full_name(ns, device):<16} {state(ns, device):<14} {' '.join(details)}"
