@@ -12,7 +12,8 @@ from collections.abc import Callable
 from html import escape
 
 from k8snetlib.views.geometry import Box, Point, number, path_data, text_width
-from k8snetlib.views.marks import TEXT_STYLE, document
+from k8snetlib.views.marks import TEXT_STYLE, document, rect
+from k8snetlib.views.marks import text as words_at
 from k8snetlib.views.plan import NAME, SMALL, Item, Layout, short
 
 #: How everything in a picture looks; sizes are px at the picture's natural width.
