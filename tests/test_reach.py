@@ -7,7 +7,7 @@ import pytest
 from k8snetlib import Cluster
 from k8snetlib.errors import UnknownName
 from k8snetlib.reach import FATES, Pair, all_pairs, hosts_of
-from tests.clusters import renumbered
+from tests.clusters import bare, renumbered
 from tests.views.conftest import with_rules
 
 
@@ -54,7 +54,7 @@ def test_one_range_on_two_nodes():
 
 
 def test_a_policy_that_drops():
-    cluster = Cluster.example()
+    cluster = bare()
     cluster["node1"].sh("iptables -P FORWARD DROP")
     pair = found(cluster, "web2", "backend")["web2", "backend"]
     assert (pair.fate, pair.end, pair.sent, pair.seen) == ("dropped", "node1", "10.1.15.2", "")

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k8snetlib import Cluster
-from k8snetlib.address import Prefix
-from k8snetlib.flannel import vxlan
+from k8snetlib.address import Prefix, mac_for
 from k8snetlib.linux.fragment import split
 from k8snetlib.linux.netfilter.save import restore
+from k8snetlib.linux.netns import Device, Neighbour, Netns, VxlanConfig
+from k8snetlib.linux.route import Route
+from k8snetlib.linux.sockets import Listener, listen
 from k8snetlib.packet import PROTO_UDP, IPv4, Packet, Udp
 from k8snetlib.wire import encode
 
@@ -213,13 +215,28 @@ def test_a_changed_vtep_mac_is_nobody_s_until_the_peers_know_it() -> None:
     assert cluster.ping("web2", "backend").ok
 
 
+def _vtep(ns: Netns, subnet: Prefix, node: str) -> None:
+    mac, config = mac_for("0e:f1", subnet.network), VxlanConfig(1, node, 8472)
+    ns.add_device(Device("flannel.1", "vxlan", mac, 1450, vxlan=config))
+    ns.add_address("flannel.1", f"{subnet.network}/32")
+    listen(ns, Listener("udp", "0.0.0.0", 8472, "the kernel", tunnel="flannel.1"))
+
+
+def _lead(ns: Netns, subnet: Prefix, node: str) -> None:
+    """The three entries of a peer: its neighbour, its forwarding entry, its route."""
+    gateway, mac = subnet.network, mac_for("0e:f1", subnet.network)
+    ns.neighbours["flannel.1", gateway] = Neighbour(gateway, "flannel.1", mac, "PERMANENT")
+    ns.vxlan_fdb["flannel.1", mac] = node
+    ns.routes.replace(Route(subnet, "flannel.1", via=gateway, onlink=True))
+
+
 def test_vxlan_crosses_a_router_where_host_gw_cannot() -> None:
     """HOSTGW_L3: a node behind the router. The outer packet is for a node, and routers know nodes."""
     cluster = Cluster.example("vxlan")
     far, near = Prefix.parse("10.1.99.0/24"), Prefix.parse("10.1.15.0/24")
-    vxlan.start(cluster["ext"], far, "203.0.113.10", 1500)
-    vxlan.add_lease(cluster["ext"], near, "192.168.66.11")
-    vxlan.add_lease(cluster["node1"], far, "203.0.113.10")
+    _vtep(cluster["ext"], far, "203.0.113.10")
+    _lead(cluster["ext"], near, "192.168.66.11")
+    _lead(cluster["node1"], far, "203.0.113.10")
     assert cluster.ping("web2", "10.1.99.0").ok
     gateway = Cluster.example("host-gw")
     gateway["node1"].sh("ip route add 10.1.99.0/24 via 192.168.66.1")

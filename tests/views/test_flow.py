@@ -15,6 +15,7 @@ from k8snetlib.trace import Hop, Step, is_hook
 from k8snetlib.views import packet_flow
 from k8snetlib.views.chart import CARDS, TAUGHT, lay_out
 from k8snetlib.views.flow import crossed, on_paper, visits, walk
+from tests.clusters import bare
 from tests.views.conftest import with_rules
 from tests.views.paper import crossing, cut, faults, holds, overlap
 from tests.views.test_player_data import EXCHANGES
@@ -29,7 +30,7 @@ RULES = (
 
 def ruled(*more: str) -> Cluster:
     """The cluster of lesson 07, its ARP caches warm; ``more`` are further commands on node1."""
-    cluster = Cluster.example("host-gw")
+    cluster = bare("host-gw")
     for pair in (("web2", "backend"), ("web2", "web1"), ("node2", "node1")):
         cluster.ping(*pair)
     for rule in (*RULES, *more):
@@ -38,7 +39,7 @@ def ruled(*more: str) -> Cluster:
 
 
 def warm(backend: str = "udp") -> Cluster:
-    cluster = Cluster.example(backend)
+    cluster = bare(backend)
     cluster.ping("web2", "backend")
     return cluster
 
@@ -127,10 +128,10 @@ HOPS = {
         " out:transmit process:vxlan own:route out:neighbour out:transmit",
         "PREROUTING FORWARD POSTROUTING OUTPUT"),
     "ARP, flooded": (
-        lambda: Cluster.example().ping("web2", "web1").packets[0], "node1",
+        lambda: bare().ping("web2", "web1").packets[0], "node1",
         "in:receive bridge:bridge out:transmit out:transmit bridge:receive bridge:arp", ""),
     "ARP, answered": (
-        lambda: Cluster.example().ping("web2", "web1").packets[1], "web1",
+        lambda: bare().ping("web2", "web1").packets[1], "web1",
         "out:arp out:transmit", ""),
 }  # fmt: skip
 
@@ -245,7 +246,7 @@ def test_boxes_told_apart_by_the_way(steps, last):
 
 @pytest.fixture(scope="module", params=EXCHANGES)
 def anything(request):
-    cluster = Cluster.example()
+    cluster = bare()
     if request.param == "no such node":
         cluster.stop_flanneld("node2")
     return EXCHANGES[request.param](cluster)
@@ -355,6 +356,6 @@ def test_lines_that_were_walked(name, way):
 
 
 def test_an_arp_answer_leaves_by_the_bridge():
-    answer = Cluster.example().ping("web2", "node1").packets[1]
+    answer = bare().ping("web2", "node1").packets[1]
     ways = [met.way for met in walk(visits(answer, "node1"))]
     assert ways == [(), ("out",), ("out", "bridge"), ("bridge", "out")]
