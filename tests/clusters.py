@@ -5,9 +5,19 @@ from __future__ import annotations
 from k8snetlib import Cluster
 
 
+def plain(backend: str = "udp") -> Cluster:
+    """The example cluster without any rule: no address is translated anywhere."""
+    cluster = Cluster.example(backend)
+    for node in cluster.nodes:
+        cluster[node].sh("iptables -t nat -F")
+        cluster[node].sh("iptables -t filter -F")
+    return cluster
+
+
 def renumbered() -> Cluster:
-    """node2's Docker uses node1's range: backend becomes 10.1.15.2, backend-b 10.1.15.3."""
-    cluster = Cluster.example()
+    """node2's Docker uses node1's range: backend becomes 10.1.15.2, backend-b 10.1.15.3.
+    No rules: flannel's would masquerade addresses that are not of the node's lease."""
+    cluster = plain()
     for host, device, old, new in (
         ("node2", "docker0", "10.1.20.1", "10.1.15.1"),
         ("backend", "eth0", "10.1.20.3", "10.1.15.2"),

@@ -11,7 +11,7 @@ from k8snetlib import Cluster
 from k8snetlib.errors import UnknownName
 from k8snetlib.kube.api import example_spec
 from k8snetlib.views import reachability
-from tests.clusters import renumbered
+from tests.clusters import plain, renumbered
 from tests.views.conftest import with_rules
 
 
@@ -25,7 +25,7 @@ def table(matrix):
 
 
 def test_cells_name_the_source_seen():
-    matrix = reachability(Cluster.example())
+    matrix = reachability(plain())
     rows = [line.split() for line in matrix.text.splitlines()]
     pods = ["web1", "web2", "backend", "backend-b", "backend-c"]
     assert rows[1] == ["from", "\\", "to", *pods, "node1", "node2", "node3"]
