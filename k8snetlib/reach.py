@@ -68,10 +68,10 @@ def judge(sender: str, target: str, ping: Exchange) -> Pair:
     request = ping.request
     if request is None or not request.steps:
         return Pair(sender, target, ping.outcome, sender, "", "", ping.reason)
-    sent = request.steps[0].packet.innermost.ip.src
+    sent = request.steps[0].packet.ip.src
     if not request.delivered:
         return Pair(sender, target, ping.outcome, request.end, sent, "", ping.reason)
-    seen = request.last.packet.innermost.ip.src
+    seen = request.last.packet.ip.src
     fate = "reached" if seen == sent else "translated"
     if request.end != target:
         fate = "wrong host"

@@ -145,6 +145,33 @@ def test_a_range_of_two_nodes_is_marked_in_words_and_by_its_edge():
     assert "254 more /24" in picture.svg
 
 
+def test_a_wider_range_overlaps_all_others():
+    cluster = Cluster.example()
+    cluster["node2"].sh("ip addr del 10.1.20.1/24 dev docker0")
+    cluster["node2"].sh("ip addr add 10.1.20.1/16 dev docker0")
+    also = [found.also for found in ranges_of(cluster)]
+    assert also == [("node2",), ("node1", "node3"), ("node2",)]
+    assert "more /" not in address_bands(cluster).svg, "ranges of two sizes"
+
+
+def test_free_ranges_are_counted_in_the_size_of_the_nodes():
+    nodes = tuple(node._replace(pod_cidr=Prefix(node.pod_cidr.net, 25))
+                  for node in example_spec().nodes)  # fmt: skip
+    assert "509 more /25" in address_bands(bare(nodes=nodes)).svg
+
+
+def test_nodes_and_machines_stand_in_the_order_of_their_addresses():
+    first, *others = example_spec().nodes
+    cluster = bare(nodes=(first._replace(name="zebra"), *others), pods=())
+    assert [found.node.name for found in ranges_of(cluster)] == ["zebra", "node2", "node3"]
+    assert "router 192.168.66.1, client 192.168.66.100" in address_bands(cluster).text
+
+
+def test_services_stand_in_the_order_of_their_addresses():
+    words = address_bands(Cluster.example()).text
+    assert "backend-svc 10.96.0.10, backend-local 10.96.0.11, empty-svc" in words
+
+
 def test_a_bridge_without_an_address_keeps_the_range_that_was_given():
     cluster = Cluster.example()
     cluster["node2"].sh("ip addr del 10.1.20.1/24 dev docker0")
@@ -170,6 +197,9 @@ def test_many_pods_are_counted_not_stacked():
     picture = address_bands(crowded())
     assert ">and 10 more<" in picture.svg
     assert "web-frontend-7d9c5b-19 10.1.15.19" in picture.text
+    spec = crowded().spec
+    eleven = address_bands(Cluster(spec._replace(pods=spec.pods[:9])))
+    assert "and " not in re.sub("<desc.*?</desc>", "", eleven.svg).partition("</style>")[2]
 
 
 def test_a_service_address_on_a_device_is_told():
