@@ -104,7 +104,7 @@ class Mvcc:
         for kv in doomed:
             tombstone = KeyValue(kv.key, mod_revision=self.revision + 1)
             # What this same write has put was never there for anybody.
-            before = kv if kv.mod_revision <= self.revision else self._at(kv.key, self.revision)
+            before = self._at(kv.key, self.revision)
             if before is not None and not before.version:
                 before = None
             self._write(Change(Event("DELETE", tombstone), before))

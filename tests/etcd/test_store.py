@@ -380,6 +380,23 @@ def test_a_refused_transaction_leaves_no_trace(store):
     assert store.txn(Txn((Compare("VERSION", b"a", "=", 1),), (), (bad,))).succeeded
 
 
+@pytest.mark.parametrize(
+    ("revision", "error"), [(2, "compacted"), (3, None), (4, None), (5, "future"), (0, None)]
+)
+def test_a_read_in_the_past_within_a_transaction(revision, error, store):
+    for _ in range(3):
+        store.put(Put(b"a"))
+    store.compact(3)
+    txn = Txn(success=(Put(b"b"), Range(b"a", None, revision)))
+    if error:
+        with pytest.raises(EtcdError, match=error):
+            store.txn(txn)
+        assert store.mvcc.revision == 4
+    else:
+        read = store.txn(txn).responses[1]
+        assert read.kvs[0].mod_revision == (revision or 4) and read.revision == 5
+
+
 def test_nested_transactions_share_the_allowance(store):
     inner = tuple(Range(b"k") for _ in range(64))
     outer = (Txn(success=inner), *(Range(b"k") for _ in range(63)))
@@ -404,3 +421,12 @@ def test_a_thousand_nodes(store):
         store.put(Put(prefix + b"10.%d.%d.0-24" % divmod(number, 256), b"{}", lease))
     assert [len(told(watch)) for watch in watches[::250]] == [1000] * 4
     assert store.range(Range(prefix, prefix_end(prefix), count_only=True)).count == 1000
+
+
+def test_a_limit_counts_after_the_filters(store):
+    for key in b"abcd":
+        store.put(Put(b"%c" % key))
+    read = store.range(Range(*ALL, limit=1, min_mod_revision=4))
+    assert [kv.key for kv in read.kvs] == [b"c"] and read.more and read.count == 4
+    read = store.range(Range(*ALL, limit=1, max_create_revision=2))
+    assert [kv.key for kv in read.kvs] == [b"a"] and not read.more

@@ -140,7 +140,7 @@ def test_a_refresh_wakes_nobody():
     tree.compare_and_swap("/a", "ignored", prev_index=2, ttl=20, refresh=True)
     assert poll.event() is None and tree.get("/a").node.value == "1"
     assert tree.watch("/a", wait_index=2).event() is None
-    tree.set("/a", "2")
+    tree.compare_and_swap("/a", "2", prev_value="1")
     told = poll.event()
     assert told is not None and told.node.value == "2"
 
