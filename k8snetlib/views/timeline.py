@@ -71,7 +71,7 @@ SAID = (
 
 def history(cluster: Cluster) -> tuple[Entry, ...]:
     """All that etcd's log and the journals tell, in the order of time; etcd first."""
-    assert cluster.etcd  # raises where flannel keeps no leases in etcd
+    cluster.etcd.leases  # noqa: B018 - raises where flannel keeps no leases in etcd
     agent = cluster.network.agents["etcd"]
     assert isinstance(agent, EtcdServer)
     found = [*_changes(agent)]
@@ -153,6 +153,7 @@ def timeline(cluster: Cluster, since: str | float = 0.0) -> Picture:
     title = "Timeline of etcd and the flannelds"
     told = _words(entries)
     caption = "Columns are moments, not to scale: the time stands above. rev is etcd's revision."
+    caption += " + and −: a range of another node that flanneld adds or removes."
     if left_out > 0:
         caption += f" The first {left_out} moments are in the table only."
     svg = sheet.svg((width, height), title, told, STYLE)
