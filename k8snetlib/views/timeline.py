@@ -25,7 +25,7 @@ from k8snetlib.views.geometry import Box, Point
 from k8snetlib.views.picture import Picture
 from k8snetlib.views.sheet import Sheet
 
-MARGIN, HEAD_W, COL, GAP = 14.0, 148.0, 168.0, 18.0
+MARGIN, HEAD_W, COL, GAP = 14.0, 148.0, 176.0, 18.0
 TOP, HEAD_H, LINE, LANE_GAP, PAD = 34.0, 26.0, 18.0, 10.0, 7.0
 #: At most so many columns, lanes of keys and lines in a cell are drawn; the table has all.
 MOST, MOST_KEYS, MOST_LINES = 6, 8, 4
