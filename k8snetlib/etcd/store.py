@@ -19,6 +19,7 @@ quotas, no alarms; ids that the server picks are counted. Source: etcd's server 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 from weakref import WeakSet
 
 from k8snetlib.etcd.api import (
@@ -48,6 +49,15 @@ def _always() -> bool:
     return True
 
 
+class Moment(NamedTuple):
+    """When a revision was made, on the clock, and why: by a lease that ``expired`` or was
+    ``revoked``; "" is a request. (A real etcd keeps no times; pictures want them.)"""
+
+    revision: int
+    time: float
+    why: str = ""
+
+
 class Store:
     """etcd v3, in process; does what ``api.Etcd`` says.
 
@@ -67,6 +77,7 @@ class Store:
     def _setup(self, mvcc: Mvcc, lessor: Lessor) -> None:
         self.mvcc, self.lessor = mvcc, lessor
         self.running = True
+        self.moments: list[Moment] = []
         self._applier = Applier(mvcc, lessor)
         self._watches: WeakSet[Cursor] = WeakSet()
         self._watch_ids = 0
@@ -76,6 +87,7 @@ class Store:
         twin = Store.__new__(Store)
         twin._setup(self.mvcc.clone(), self.lessor.clone(clock or self.lessor.clock))
         twin.running, twin._watch_ids = self.running, self._watch_ids
+        twin.moments = self.moments.copy()
         return twin
 
     # -- being there, or not -------------------------------------------------------------------
@@ -108,7 +120,7 @@ class Store:
         Every call does this first; it is needed only where nobody calls.
         """
         while self.running and (lease := self.lessor.expired()) is not None:
-            self._end(lease)
+            self._end(lease, "expired")
 
     def next_expiry(self) -> float | None:
         """When the next lease will run out, on the clock; None: never, as things stand."""
@@ -128,7 +140,7 @@ class Store:
         check(request)
         self.lessor.require(request.lease)
         response = self._applier.put(request)
-        self.mvcc.commit()
+        self._commit()
         return response
 
     def delete_range(self, request: DeleteRange) -> DeleteResponse:
@@ -136,7 +148,7 @@ class Store:
         self.serve()
         check(request)
         response = self._applier.delete_range(request)
-        self.mvcc.commit()
+        self._commit()
         return response
 
     def txn(self, request: Txn) -> TxnResponse:
@@ -144,7 +156,7 @@ class Store:
         self.serve()
         check(request)
         response = self._applier.txn(request)
-        self.mvcc.commit()
+        self._commit()
         return response
 
     def compact(self, revision: int) -> int:
@@ -153,6 +165,7 @@ class Store:
         for watch in self._watches:
             watch.deliver()  # what has been sent is safe from the compaction
         self.mvcc.compact(revision)
+        self.moments = [each for each in self.moments if each.revision >= revision]
         return self.mvcc.revision
 
     def grant(self, ttl: int, id: int = 0) -> Lease:
@@ -165,7 +178,7 @@ class Store:
         """Ends a lease, and all keys attached to it in one revision."""
         self.serve()
         self.lessor.require(lease)
-        self._end(lease)
+        self._end(lease, "revoked")
 
     def keep_alive(self, lease: int) -> Lease:
         """Sets a lease's time back to what was granted; ``ttl`` 0: there is none such."""
@@ -218,11 +231,16 @@ class Store:
             raise unreachable()
         self.tick()
 
-    def _end(self, lease: int) -> None:
+    def _end(self, lease: int, why: str) -> None:
         for key in self.lessor.keys(lease):
             self._applier.delete_range(DeleteRange(key))
         self.lessor.remove(lease)
-        self.mvcc.commit()
+        self._commit(why)
+
+    def _commit(self, why: str = "") -> None:
+        before = self.mvcc.revision
+        if self.mvcc.commit() != before:
+            self.moments.append(Moment(self.mvcc.revision, self.lessor.clock(), why))
 
 
 class Client:

@@ -7,6 +7,7 @@
 * ``address_bands(cluster)`` draws the three networks, and who has which address in them.
 * ``reachability(cluster)`` sends from every host to every other, and shows who arrived, as whom.
 * ``draw_stacks`` and ``draw_mtu`` set side by side how several backends carry the same packet.
+* ``timeline(cluster)`` shows what happened in etcd, and what each flanneld heard of it.
 
 They read an ``Exchange`` (its packets, names and topology), or the cluster or namespace they name.
 This room loads neither IPython nor anywidget before a player is shown.
@@ -18,9 +19,10 @@ from k8snetlib.views.matrix import Matrix, reachability
 from k8snetlib.views.picture import Picture, draw
 from k8snetlib.views.player import Player, play
 from k8snetlib.views.stacks import draw_mtu, draw_stacks
+from k8snetlib.views.timeline import timeline
 from k8snetlib.views.xray import pod_xray
 
 __all__ = [
     "Matrix", "Picture", "Player", "address_bands", "draw", "draw_mtu",
-    "draw_stacks", "packet_flow", "play", "pod_xray", "reachability",
+    "draw_stacks", "packet_flow", "play", "pod_xray", "reachability", "timeline",
 ]  # fmt: skip

@@ -226,6 +226,21 @@ def _router() -> str:
     return f"{refused.value} Or lost at the {request.end}"
 
 
+def _watched() -> str:
+    found = Cluster.example()["node1"].sh("etcdctl get --prefix --keys-only /coreos.com/network")
+    return f"leases: {found.count('/subnets/')}, pods: {found.count('10.1.15.2')}"
+
+
+def _without_etcd(hours: int, node: str = "") -> str:
+    cluster = Cluster.example()
+    if node:
+        cluster.cut_from_etcd(node)
+    else:
+        cluster.stop_etcd()
+    cluster.advance(f"{hours}h")
+    return cluster.ping("web2", "backend").outcome
+
+
 #: card -> (what the model does, what of it the right choice must say, what proves it)
 PROOFS: dict[str, tuple[Callable[[], str], str, str]] = {
     "00-how-many": (_visited, "web2, node1 and web1", "web2, node1, web1"),
@@ -253,6 +268,9 @@ PROOFS: dict[str, tuple[Callable[[], str], str, str]] = {
     "05-black-hole": (_black_hole, "connects, and then it hangs", "connected: True, lost"),
     "05-vtep": (_vtep, "unwraps the frame, and then ignores it", "node2: ignore"),
     "05-router": (_router, "No", "invalid gateway. 203.0.113.10 is on no link of node1"),
+    "06-watch": (_watched, "lease of every node", "leases: 3, pods: 0"),
+    "06-down": (lambda: _without_etcd(72), "Yes, even after three days", "delivered"),
+    "06-cut": (lambda: _without_etcd(25, "node2"), "No: node2's lease expires", "lost"),
     "07-dnat": (_dnat, "Before node1 looks up the route", "before the route: True"),
     "07-second": (_second, "Only filter rules", "filter True, nat False"),
     "07-reply": (_reply, "turns the addresses back", "the connection's translation makes"),
