@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -193,6 +194,26 @@ def test_what_a_killed_verify_left_is_removed_by_the_next(standing: bool) -> Non
     noted = [p.read_text() for p in leftovers.FOLDER.glob("lab-*/namespaces")]
     assert not [text for text in noted if prefix in text or other in text]
     assert not Path(f"/run/{prefix.rstrip('-')}").exists()
+
+
+@pytest.mark.root
+def test_a_script_that_still_builds_is_ended_before_its_lab_is_removed() -> None:
+    require_root()
+    text = "trap 'exit 130' TERM\nwhile [ $1 = up ]; do sleep 0.05; done\n"
+    folder, handle = leftovers.note((), text)
+    builder = subprocess.Popen(["sh", str(folder / "lab.sh"), "up"])
+    try:
+        time.sleep(0.2)
+        leftovers.remove()
+        assert builder.poll() is None and folder.exists(), "held: not abandoned"
+        os.close(handle)
+        # It is our child: somebody has to take its status for it to be gone.
+        threading.Thread(target=builder.wait, daemon=True).start()
+        leftovers.remove()
+        assert builder.wait(5) == 130
+        assert not folder.exists()
+    finally:
+        builder.kill()
 
 
 def _living(inodes: set[int], called: bytes = b"") -> list[str]:
