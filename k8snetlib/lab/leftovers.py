@@ -17,6 +17,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -54,6 +55,7 @@ def remove() -> list[str]:
             if not folder.is_dir() or _held(folder):
                 continue
             if (folder / "lock").exists():
+                _end_building(folder)
                 namespaces = (folder / "namespaces").read_text().split()
                 _end_monitors(namespaces)
                 subprocess.run(
@@ -86,6 +88,28 @@ def _held(folder: Path) -> bool:
     return False
 
 
+def _end_building(folder: Path) -> None:
+    """A script that still builds would go on beside its own removal: it ends by itself if asked."""
+    words = b"\0".join((b"sh", bytes(folder / "lab.sh"), b"up", b""))
+    end = time.monotonic() + _MOST_SECONDS
+    while time.monotonic() < end:
+        building = [
+            path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if _is(path, words)
+        ]
+        if not building:
+            break
+        for pid in building:
+            with suppress(OSError):
+                os.kill(int(pid), signal.SIGTERM)
+        time.sleep(0.05)
+
+
+def _is(cmdline: Path, words: bytes) -> bool:
+    with suppress(OSError):
+        return cmdline.read_bytes() == words
+    return False
+
+
 def _end_monitors(namespaces: Iterable[str]) -> None:
     """A monitor keeps its namespace alive, though the name be gone."""
     for name in namespaces:
@@ -94,6 +118,6 @@ def _end_monitors(namespaces: Iterable[str]) -> None:
             timeout=_MOST_SECONDS, check=False,
         )  # fmt: skip
         for word in done.stdout.split():
-            with suppress(OSError):
-                if Path(f"/proc/{word}/cmdline").read_bytes() == _MONITOR:
+            if _is(Path(f"/proc/{word}/cmdline"), _MONITOR):
+                with suppress(OSError):
                     os.kill(int(word), signal.SIGKILL)

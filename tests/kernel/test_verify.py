@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -141,17 +142,16 @@ def test_only_a_coincidence_of_ports_is_tried_again(
 
 
 def _verify_in_a_process(prefix: str) -> subprocess.Popen[bytes]:
-    """A process that verifies for a long time; its lab stands."""
+    """A process that verifies for a long time; its lab's namespaces are there."""
     program = (
         "from k8snetlib import Cluster\n"
         "from k8snetlib.lab.verify import Send, verify\n"
         f"verify(Cluster.example('udp'), [Send('web2', '10.1.20.3', 8080)] * 200, prefix='{prefix}')\n"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while len(_namespaces(prefix)) < 12 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.3)
+        time.sleep(0.02)
     assert _namespaces(prefix), "the lab never came up"
     return process
 
@@ -162,6 +162,7 @@ def test_an_interrupted_verify_leaves_nothing_behind(number: signal.Signals) -> 
     _tools()
     prefix = f"k8si-{os.getpid()}-{int(number)}-"
     process = _verify_in_a_process(prefix)
+    time.sleep(0.3)
     process.send_signal(number)
     process.wait(20)
     assert not _namespaces(prefix)
@@ -169,16 +170,21 @@ def test_an_interrupted_verify_leaves_nothing_behind(number: signal.Signals) -> 
 
 
 @pytest.mark.root
-def test_what_a_killed_verify_left_is_removed_by_the_next() -> None:
+@pytest.mark.parametrize("standing", [True, False], ids=["while it sends", "while it is built"])
+def test_what_a_killed_verify_left_is_removed_by_the_next(standing: bool) -> None:
     """``kill -9``: nothing can clean up at once. Every trace of it goes with the next lab."""
     _tools()
     prefix, other = f"k8sk-{os.getpid()}-", f"k8so-{os.getpid()}-"
     process = _verify_in_a_process(prefix)
     inodes = {path.stat().st_ino for path in Path("/run/netns").glob(f"{prefix}*")}
+    deadline = time.monotonic() + 60
+    while standing and not _living(inodes, b"xtables-monitor") and time.monotonic() < deadline:
+        time.sleep(0.05)
     process.kill()
     process.wait(20)
     assert _namespaces(prefix), "kill -9 leaves the lab standing"
-    assert _living(inodes), "and its programs running"
+    assert not standing or _living(inodes, b"xtables-monitor"), "and its programs running"
+    assert not standing or _living(inodes, b"inside.py")
     with Lab(Cluster.example("host-gw").network, other, trace=False):
         assert not _namespaces(prefix)
         assert _namespaces(other)
@@ -190,12 +196,33 @@ def test_what_a_killed_verify_left_is_removed_by_the_next() -> None:
     assert not Path(f"/run/{prefix.rstrip('-')}").exists()
 
 
-def _living(inodes: set[int]) -> list[str]:
+@pytest.mark.root
+def test_a_script_that_still_builds_is_ended_before_its_lab_is_removed() -> None:
+    require_root()
+    text = "trap 'exit 130' TERM\nwhile [ $1 = up ]; do sleep 0.05; done\n"
+    folder, handle = leftovers.note((), text)
+    builder = subprocess.Popen(["sh", str(folder / "lab.sh"), "up"])
+    try:
+        time.sleep(0.2)
+        leftovers.remove()
+        assert builder.poll() is None and folder.exists(), "held: not abandoned"
+        os.close(handle)
+        # It is our child: somebody has to take its status for it to be gone.
+        threading.Thread(target=builder.wait, daemon=True).start()
+        leftovers.remove()
+        assert builder.wait(5) == 130
+        assert not folder.exists()
+    finally:
+        builder.kill()
+
+
+def _living(inodes: set[int], called: bytes = b"") -> list[str]:
     """Processes in these network namespaces (a zombie is in none)."""
     found = []
     for path in Path("/proc").glob("[0-9]*/ns/net"):
         with suppress(OSError):
-            if path.stat().st_ino in inodes:
+            words = (path.parent.parent / "cmdline").read_bytes()
+            if path.stat().st_ino in inodes and called in words:
                 found.append(path.parent.parent.name)
     return found
 
