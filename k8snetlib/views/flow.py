@@ -277,6 +277,8 @@ def _row(
         width = sheet.badge(Point(box.x + 4, box.y + box.h / 2), number)
         left = box.x + width + 10
         said = verdict_words(met.step)
+        if left + width_of(row, "strong") > box.right - width_of(said, "small") - 14:
+            said = said.split()[0]  # the name comes first; the table has the words
         room = Box(box.x, box.y, box.w - width_of(said, "small") - 8, box.h)
         sheet.words(room, Point(left, y), row, "strong")
         sheet.words(box, Point(box.right - 7, y), said, "small", "end", "wrong" if bad else "")
