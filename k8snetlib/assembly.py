@@ -12,14 +12,14 @@ host side of a pod's veth pair, ``0a:5b`` for the switch's ports.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from k8snetlib.address import Prefix, mac_for
 from k8snetlib.errors import BadManifest, NotModelled
 from k8snetlib.etcd.agent import EtcdServer
 from k8snetlib.etcd.api import Put
 from k8snetlib.flannel import subnet_env, udp
-from k8snetlib.flannel.config import check_network_config, parse_config
+from k8snetlib.flannel.config import NetConf, check_network_config, parse_config
 from k8snetlib.flannel.daemon import Flanneld
 from k8snetlib.flannel.ip import FlannelError
 from k8snetlib.flannel.kube_subnet import NodeApi, NodeObject
@@ -52,13 +52,16 @@ def assemble(spec: ClusterSpec, seed: int = 0) -> Network:
     check(spec)
     network = Network(seed)
     switch = _switch(network)
+    flannel = _flannel(spec)
     for node in spec.nodes:
-        _plug_node(network, switch, spec, node)
+        ns = _plug_node(network, switch, spec, node)
+        _remember_subnet(ns, spec, node, flannel)
+        _prepare_runtime(ns, spec, node)
     _router_and_hosts(network, switch, spec)
     for pod in spec.pods:
         plug_pod(network, spec, pod)
     _start_services(network, spec)
-    _start_flannel(network, spec)
+    _start_flannel(network, spec, flannel)
     return network
 
 
@@ -133,13 +136,13 @@ def _gateway(prefix: Prefix) -> str:
     return prefix.host(1)
 
 
-def _plug_node(network: Network, switch: Netns, spec: ClusterSpec, node: Node) -> None:
+def _plug_node(network: Network, switch: Netns, spec: ClusterSpec, node: Node) -> Netns:
     ns = network.add(Netns(node.name, "node"))
     ns.sysctls.update(NODE_SYSCTLS)
     _plug(network, switch, ns, "eth0", node.ip, f"p-{node.name}", spec)
     ns.routes.add(Route(Prefix(0, 0), "eth0", via=_gateway(spec.network.node_network)))
-    _prepare_runtime(ns, spec, node)
     listen(ns, Listener("tcp", "0.0.0.0", KUBELET_PORT, "kubelet"))
+    return ns
 
 
 def _router_and_hosts(network: Network, switch: Netns, spec: ClusterSpec) -> None:
@@ -217,7 +220,6 @@ def _docker(spec: ClusterSpec, node: Node) -> DockerConf:
 def _prepare_runtime(ns: Netns, spec: ClusterSpec, node: Node) -> None:
     """Docker with its bridge; or the files by which the CNI plugins work: the first pod makes the
     bridge."""
-    _remember_subnet(ns, spec, node)
     if _by_docker(spec):
         from k8snetlib.kube import docker
 
@@ -246,11 +248,27 @@ def _plug_in(host: Netns, spec: ClusterSpec, node: Node, pod: Pod, ns: Netns) ->
 # -- flannel --------------------------------------------------------------------------------------
 
 
-def _start_flannel(network: Network, spec: ClusterSpec) -> None:
+class _Flannel(NamedTuple):
+    """Flannel's settings, the same on every node: the net-conf as text and read, and the command
+    line of flanneld."""
+
+    text: str
+    conf: NetConf
+    options: Options
+
+
+def _flannel(spec: ClusterSpec) -> _Flannel:
+    text, words = json_of(net_conf(spec.network)), spec.network.flanneld.split()
+    if subnet_manager(spec) == "kube":
+        words.append("--kube-subnet-mgr")
+    return _Flannel(text, parse_config(text), parse_options(words))
+
+
+def _start_flannel(network: Network, spec: ClusterSpec, flannel: _Flannel) -> None:
     """etcd (or the API server) with flannel's configuration, and a flanneld on every node; each
     asks for the subnet that its ``subnet.env`` names."""
-    text = json_of(net_conf(spec.network))
-    kube = subnet_manager(spec) == "kube"
+    text, _, options = flannel
+    kube = options.kube_subnet_mgr
     if kube:
         api = NodeApi(network)
         network.agents.add(api)
@@ -262,7 +280,6 @@ def _start_flannel(network: Network, spec: ClusterSpec) -> None:
         server.way().put(Put(f"{PREFIX}/config".encode(), text.encode()))
         for node in spec.nodes:
             network[node.name].commands["etcdctl"] = _etcdctl
-    options = _options(spec)
     with network.agents.hold():
         for node in spec.nodes:
             link = KubeLink(api, node.name, text) if kube else EtcdLink(server, node.name)
@@ -270,15 +287,9 @@ def _start_flannel(network: Network, spec: ClusterSpec) -> None:
     network.settle()
 
 
-def _options(spec: ClusterSpec) -> Options:
-    words = spec.network.flanneld.split()
-    kube = subnet_manager(spec) == "kube"
-    return parse_options([*words, "--kube-subnet-mgr"] if kube else words)
-
-
-def _remember_subnet(ns: Netns, spec: ClusterSpec, node: Node) -> None:
+def _remember_subnet(ns: Netns, spec: ClusterSpec, node: Node, flannel: _Flannel) -> None:
     """The node has been up before: its ``subnet.env`` names the subnet it had."""
-    conf, options = parse_config(json_of(net_conf(spec.network))), _options(spec)
+    _, conf, options = flannel
     env = subnet_env.write(conf, options.ip_masq, node.pod_cidr, None, pod_mtu(spec))
     ns.files[options.subnet_file] = env
 

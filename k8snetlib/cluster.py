@@ -18,7 +18,8 @@ from k8snetlib.topology import Topology
 from k8snetlib.trace import Exchange
 
 if TYPE_CHECKING:
-    from k8snetlib.etcd.agent import EtcdServer, Way
+    from k8snetlib.etcd.agent import EtcdServer
+    from k8snetlib.etcd.store import Client
     from k8snetlib.flannel.daemon import Flanneld
     from k8snetlib.flannel.options import Options
 
@@ -244,7 +245,7 @@ class Cluster:
     # -- etcd -----------------------------------------------------------------------------------
 
     @property
-    def etcd(self) -> Way:
+    def etcd(self) -> Client:
         """A connection to the cluster's etcd that nothing cuts: ``cluster.etcd.range(…)``."""
         return self._etcd().way()
 

@@ -1,8 +1,8 @@
 """What lives here: etcd as part of a cluster: one store on the network's clock, and the ways to it.
 
 The store itself does nothing by itself. ``EtcdServer`` is its agent: it ends leases when their time
-is up, and whenever anything has changed it tells those who watch, so that they look at once. A
-``Way`` is one machine's connection; it can be cut.
+is up, and whenever anything has changed it tells those who watch, so that they look at once. The
+way of one machine (a ``Client`` of the store) can be cut.
 
 Simplified here: the way to etcd is open or cut, no packets are sent on it (a real one is a TCP
 connection of the control plane). What a change brings about happens at once, not some milliseconds
@@ -11,28 +11,13 @@ later; a connection that is back works at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from k8snetlib.etcd.api import (
-    DeleteRange,
-    DeleteResponse,
-    Lease,
-    Put,
-    PutResponse,
-    Range,
-    RangeResponse,
-    Txn,
-    TxnResponse,
-    Watch,
-)
 from k8snetlib.etcd.store import Client, Store
 
 if TYPE_CHECKING:
     from k8snetlib.linux.network import Network
-
-Answer = TypeVar("Answer")
 
 
 class EtcdServer:
@@ -49,9 +34,10 @@ class EtcdServer:
 
     # -- ways -----------------------------------------------------------------------------------
 
-    def way(self, host: str = "") -> Way:
-        """The connection of a machine (no name: one that nothing cuts)."""
-        return Way(self, self.store.client(lambda: host not in self.cuts))
+    def way(self, host: str = "") -> Client:
+        """The connection of a machine (no name: one that nothing cuts); the server notices what is
+        asked for on it."""
+        return self.store.client(lambda: host not in self.cuts, self.changed)
 
     def watched_by(self, agent: str, host: str) -> None:
         """An agent on a machine wants to look whenever something has changed."""
@@ -119,72 +105,3 @@ class EtcdServer:
         other = EtcdServer(network, self.store.clone(lambda: network.now))
         other.cuts, other.watchers = set(self.cuts), dict(self.watchers)
         return other
-
-
-class Way:
-    """One machine's connection; does what ``api.Etcd`` says, and lets the server notice."""
-
-    __slots__ = ("_client", "_server")
-
-    def __init__(self, server: EtcdServer, client: Client) -> None:
-        self._server = server
-        self._client = client
-
-    def _then(self, ask: Callable[[], Answer]) -> Answer:
-        try:
-            return ask()
-        finally:
-            self._server.changed()
-
-    def range(self, request: Range) -> RangeResponse:
-        """Reads a key or a range, now or at an earlier revision."""
-        return self._client.range(request)
-
-    def put(self, request: Put) -> PutResponse:
-        """Writes a key."""
-        return self._then(lambda: self._client.put(request))
-
-    def delete_range(self, request: DeleteRange) -> DeleteResponse:
-        """Deletes a key or a range."""
-        return self._then(lambda: self._client.delete_range(request))
-
-    def txn(self, request: Txn) -> TxnResponse:
-        """Compares, then does one of two lists of requests, atomically."""
-        return self._then(lambda: self._client.txn(request))
-
-    def compact(self, revision: int) -> int:
-        """Forgets what was superseded before ``revision``; returns the current revision."""
-        return self._then(lambda: self._client.compact(revision))
-
-    def grant(self, ttl: int, id: int = 0) -> Lease:
-        """A new lease; see ``api.Etcd.grant``."""
-        return self._then(lambda: self._client.grant(ttl, id))
-
-    def revoke(self, lease: int) -> None:
-        """Ends a lease, and all keys attached to it in one revision."""
-        self._then(lambda: self._client.revoke(lease))
-
-    def keep_alive(self, lease: int) -> Lease:
-        """Sets a lease's time back to what was granted."""
-        return self._then(lambda: self._client.keep_alive(lease))
-
-    def time_to_live(self, lease: int, *, keys: bool = False) -> Lease:
-        """What is left of a lease, and the keys attached to it."""
-        return self._client.time_to_live(lease, keys=keys)
-
-    def leases(self) -> tuple[int, ...]:
-        """The identifiers of all leases."""
-        return self._client.leases()
-
-    def watch(
-        self, key: bytes, end: bytes | None = None, start_revision: int = 0, *,
-        prev_kv: bool = False, no_put: bool = False, no_delete: bool = False,
-    ) -> Watch:  # fmt: skip
-        """Opens a watch; see ``api.Etcd.watch``."""
-        return self._client.watch(
-            key, end, start_revision, prev_kv=prev_kv, no_put=no_put, no_delete=no_delete
-        )
-
-    def adopt(self, watch: Watch) -> Watch:
-        """After ``EtcdServer.clone``: this way's copy of a watch on the original."""
-        return self._client.adopt(watch)

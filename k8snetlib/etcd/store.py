@@ -18,7 +18,8 @@ quotas, no alarms; ids that the server picks are counted. Source: etcd's server 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 from weakref import WeakSet
 
@@ -47,6 +48,10 @@ def _stands_still() -> float:
 
 def _always() -> bool:
     return True
+
+
+def _nothing() -> None:
+    return None
 
 
 class Moment(NamedTuple):
@@ -92,9 +97,12 @@ class Store:
 
     # -- being there, or not -------------------------------------------------------------------
 
-    def client(self, reachable: Callable[[], bool] = _always) -> Client:
-        """A way to the store that is open while ``reachable()`` says so."""
-        return Client(self, reachable)
+    def client(
+        self, reachable: Callable[[], bool] = _always, after: Callable[[], None] = _nothing
+    ) -> Client:
+        """A way to the store that is open while ``reachable()`` says so; ``after()`` is called when
+        something was asked for that may change it."""
+        return Client(self, reachable, after)
 
     def stop(self) -> None:
         """All of etcd is gone: nobody reaches it, and no lease runs out."""
@@ -247,12 +255,17 @@ class Client:
     """One way to a store, as a node has it; does what ``api.Etcd`` says.
 
     While ``reachable()`` is False everything raises ``EtcdUnreachable``. A watch keeps its place
-    meanwhile and goes on from there, as clientv3's does.
+    meanwhile and goes on from there, as clientv3's does. ``after()`` is called behind whatever may
+    change the store, refused or not.
     """
 
-    def __init__(self, store: Store, reachable: Callable[[], bool] = _always) -> None:
+    def __init__(
+        self, store: Store, reachable: Callable[[], bool] = _always,
+        after: Callable[[], None] = _nothing,
+    ) -> None:  # fmt: skip
         self.store = store
         self.reachable = reachable
+        self.after = after
 
     def connected(self) -> Store:
         """The store; raises ``EtcdUnreachable`` if it cannot be reached."""
@@ -260,37 +273,51 @@ class Client:
             raise unreachable()
         return self.store
 
+    @contextmanager
+    def _changing(self) -> Iterator[Store]:
+        try:
+            yield self.connected()
+        finally:
+            self.after()
+
     def range(self, request: Range) -> RangeResponse:
         """Reads a key or a range, now or at an earlier revision."""
         return self.connected().range(request)
 
     def put(self, request: Put) -> PutResponse:
         """Writes a key."""
-        return self.connected().put(request)
+        with self._changing() as store:
+            return store.put(request)
 
     def delete_range(self, request: DeleteRange) -> DeleteResponse:
         """Deletes a key or a range."""
-        return self.connected().delete_range(request)
+        with self._changing() as store:
+            return store.delete_range(request)
 
     def txn(self, request: Txn) -> TxnResponse:
         """Compares, then does one of two lists of requests, atomically."""
-        return self.connected().txn(request)
+        with self._changing() as store:
+            return store.txn(request)
 
     def compact(self, revision: int) -> int:
         """Forgets what was superseded before ``revision``; returns the current revision."""
-        return self.connected().compact(revision)
+        with self._changing() as store:
+            return store.compact(revision)
 
     def grant(self, ttl: int, id: int = 0) -> Lease:
         """A new lease; see ``api.Etcd.grant``."""
-        return self.connected().grant(ttl, id)
+        with self._changing() as store:
+            return store.grant(ttl, id)
 
     def revoke(self, lease: int) -> None:
         """Ends a lease, and all keys attached to it in one revision."""
-        self.connected().revoke(lease)
+        with self._changing() as store:
+            store.revoke(lease)
 
     def keep_alive(self, lease: int) -> Lease:
         """Sets a lease's time back to what was granted."""
-        return self.connected().keep_alive(lease)
+        with self._changing() as store:
+            return store.keep_alive(lease)
 
     def time_to_live(self, lease: int, *, keys: bool = False) -> Lease:
         """What is left of a lease, and the keys attached to it."""

@@ -15,12 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from k8snetlib.address import Prefix, ip_text, mask, number
+from k8snetlib.address import Prefix, ip_text, number
 from k8snetlib.errors import BadAddress
 from k8snetlib.flannel.ip import (
     FlannelError,
     IP6Net,
-    mask6,
     number6,
     parse_cidr,
     parse_cidr6,
@@ -230,6 +229,24 @@ def _length_for(
     return usual if network <= usual - 2 else network + 2
 
 
+def _limits(
+    net: Prefix | IP6Net, length: int, bits: int, given: list[int], family: str,
+    text: Callable[[int], str],
+) -> tuple[str, str]:  # fmt: skip
+    """The first and the last subnet to lease, as text: ``given`` (0: not), or the second subnet and
+    the last one; ``bits`` is how long an address is, ``family`` what its options begin with."""
+    size, whole = 1 << bits - length, 1 << bits - net.length
+    values = [given[0] or net.net + size, given[1] or net.net + whole - size]
+    names = f"{family}SubnetMin", f"{family}SubnetMax"
+    for name, value in zip(names, values, strict=True):
+        if not net.net <= value < net.net + whole:
+            raise FlannelError(f"{name} is not in the range of the {family}Network")
+    for name, value in zip(names, values, strict=True):
+        if value % size:
+            raise FlannelError(f"{name} is not on a SubnetLen boundary: {text(value)}")
+    return text(values[0]), text(values[1])
+
+
 def _check_ipv4(conf: NetConf) -> NetConf:
     net = conf.network
     if net is None or net == Prefix(0, 0):
@@ -237,22 +254,8 @@ def _check_ipv4(conf: NetConf) -> NetConf:
     length = _length_for(
         conf.subnet_len, net.length, longest=30, useful=28, usual=24, what="network"
     )
-    size = 1 << 32 - length
-    limits = []
-    last = net.net + (1 << 32 - net.length) - size
-    for name, given, default in (
-        ("SubnetMin", conf.subnet_min, net.net + size), ("SubnetMax", conf.subnet_max, last)
-    ):  # fmt: skip
-        value = number(given) if given else 0
-        if not value:
-            value = default
-        elif not net.contains(given):
-            raise FlannelError(f"{name} is not in the range of the Network")
-        limits.append((name, value))
-    for name, value in limits:
-        if value & mask(length) != value:
-            raise FlannelError(f"{name} is not on a SubnetLen boundary: {ip_text(value)}")
-    low, high = (ip_text(value) for _, value in limits)
+    given = [number(ip) if ip else 0 for ip in (conf.subnet_min, conf.subnet_max)]
+    low, high = _limits(net, length, 32, given, "", ip_text)
     return conf._replace(subnet_len=length, subnet_min=low, subnet_max=high)
 
 
@@ -263,21 +266,6 @@ def _check_ipv6(conf: NetConf) -> NetConf:
     length = _length_for(
         conf.ipv6_subnet_len, net.length, longest=126, useful=124, usual=64, what="IPv6Network"
     )
-    size = 1 << 128 - length
-    limits = []
-    last = net.net + (1 << 128 - net.length) - size
-    for name, given, default in (
-        ("IPv6SubnetMin", conf.ipv6_subnet_min, net.net + size),
-        ("IPv6SubnetMax", conf.ipv6_subnet_max, last),
-    ):
-        value = number6(given) if given else 0
-        if not value:
-            value = default
-        elif not net.contains(value):
-            raise FlannelError(f"{name} is not in the range of the IPv6Network")
-        limits.append((name, value))
-    for name, value in limits:
-        if value & mask6(length) != value:
-            raise FlannelError(f"{name} is not on a SubnetLen boundary: {text6(value)}")
-    low, high = (text6(value) for _, value in limits)
+    given = [number6(ip) if ip else 0 for ip in (conf.ipv6_subnet_min, conf.ipv6_subnet_max)]
+    low, high = _limits(net, length, 128, given, "IPv6", text6)
     return conf._replace(ipv6_subnet_len=length, ipv6_subnet_min=low, ipv6_subnet_max=high)

@@ -28,7 +28,6 @@ POSTRTG, FWD = "FLANNEL-POSTRTG", "FLANNEL-FWD"
 #: The bit by which kube-proxy says: masquerade this.
 KUBE_PROXY_MARK = "0x4000/0x4000"
 MULTICAST, MULTICAST6 = "224.0.0.0/4", "ff00::/8"
-RESYNC = 5.0
 
 
 class FlannelRule(NamedTuple):
@@ -119,8 +118,7 @@ def apply(ruleset: Ruleset, lines: dict[str, list[str]]) -> None:
         work: dict[str, list[Rule]] = {}
         for command in commands:
             verb, name, spec = command.split(" ", 2)
-            if name not in ruleset.table(table):
-                ruleset.new_chain(table, name)
+            ruleset.ensure_chain(table, name)
             rules = work.setdefault(name, list(ruleset.tables[table][name].rules))
             if verb == "-D":
                 rules.remove(_parsed(spec))
@@ -133,16 +131,10 @@ def apply(ruleset: Ruleset, lines: dict[str, list[str]]) -> None:
 def make_chain(ruleset: Ruleset, table: str, name: str) -> None:
     """Makes a chain, or empties the one that is there."""
     ruleset.put(table, Chain(name))
-    ruleset.table(table)
 
 
 def bootstrap(ruleset: Ruleset, rules: tuple[FlannelRule, ...]) -> None:
     """All rules, in order, at the end of their chains."""
-    for rule in rules:
-        for name in (POSTRTG, FWD):
-            missing = name not in ruleset.table(rule.table)
-            if missing and (rule.chain == name or rule.spec.endswith(f"-j {name}")):
-                ruleset.new_chain(rule.table, name)
     apply(ruleset, restore_lines(ruleset, rules))
 
 

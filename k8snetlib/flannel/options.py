@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from k8snetlib.errors import BadCommand, nearest
+from k8snetlib.flannel import subnet_env
 from k8snetlib.flannel.registry import PREFIX
 
 _TRUE, _FALSE = {"1", "t", "true", "T", "TRUE", "True"}, {"0", "f", "false", "F", "FALSE", "False"}
@@ -35,7 +36,7 @@ class Options(NamedTuple):
     renew_margin: int = 60
     resync: int = 5
     etcd_prefix: str = PREFIX
-    subnet_file: str = "/run/flannel/subnet.env"
+    subnet_file: str = subnet_env.PATH
 
 
 _FLAGS: dict[str, tuple[str, type]] = {

@@ -9,7 +9,7 @@ Source: flannel's main.go, pkg/subnet/subnet.go and dist/mk-docker-opts.sh.
 
 from __future__ import annotations
 
-from k8snetlib.address import Prefix, ip_text
+from k8snetlib.address import Prefix
 from k8snetlib.flannel.config import NetConf
 from k8snetlib.flannel.ip import (
     FlannelError,
@@ -106,8 +106,3 @@ def docker_opts(
     if combined:
         lines.append(f'{key}="{"".join(" " + value for value in options.values())}"')
     return "\n".join(lines) + "\n"
-
-
-def bridge_address(subnet: Prefix) -> str:
-    """The address that the node's bridge takes: the subnet's second one."""
-    return ip_text(subnet.net + 1)

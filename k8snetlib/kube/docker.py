@@ -82,29 +82,22 @@ def start(node: Netns, conf: DockerConf) -> None:
 def _rules(ruleset: Ruleset, conf: DockerConf) -> None:
     bridge = conf.bridge
     for table in ("nat", "filter"):
-        if CHAIN not in ruleset.table(table):
-            ruleset.new_chain(table, CHAIN)
-    _append(ruleset, "nat", CHAIN, f"-i {bridge} -j RETURN")
+        ruleset.ensure_chain(table, CHAIN)
+    ruleset.ensure_rule("nat", CHAIN, parse_rule(f"-i {bridge} -j RETURN"))
     local = f"-m addrtype --dst-type LOCAL -j {CHAIN}"
-    _append(ruleset, "nat", "PREROUTING", local)
-    _append(ruleset, "nat", "OUTPUT", f"! -d 127.0.0.0/8 {local}")
+    ruleset.ensure_rule("nat", "PREROUTING", parse_rule(local))
+    ruleset.ensure_rule("nat", "OUTPUT", parse_rule(f"! -d 127.0.0.0/8 {local}"))
     if conf.ip_masq:
         masquerade = f"-s {conf.subnet} ! -o {bridge} -j MASQUERADE"
-        _append(ruleset, "nat", "POSTROUTING", masquerade, front=True)
+        ruleset.ensure_rule("nat", "POSTROUTING", parse_rule(masquerade), front=True)
     answers = "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
     for rule in (f"-j {CHAIN}", answers):
-        _append(ruleset, "filter", "FORWARD", f"-o {bridge} {rule}")
+        ruleset.ensure_rule("filter", "FORWARD", parse_rule(f"-o {bridge} {rule}"))
     for rule in (f"! -o {bridge}", f"-o {bridge}"):
-        _append(ruleset, "filter", "FORWARD", f"-i {bridge} {rule} -j ACCEPT")
+        ruleset.ensure_rule("filter", "FORWARD", parse_rule(f"-i {bridge} {rule} -j ACCEPT"))
     if conf.forward_drop:
         forward = ruleset.chain("filter", "FORWARD")
         ruleset.put("filter", Chain("FORWARD", forward.rules, "DROP"))
-
-
-def _append(ruleset: Ruleset, table: str, chain: str, text: str, *, front: bool = False) -> None:
-    rule, rules = parse_rule(text), ruleset.chain(table, chain).rules
-    if rule not in rules:
-        ruleset.change(table, chain, (rule, *rules) if front else (*rules, rule))
 
 
 # -- containers -----------------------------------------------------------------------------------
@@ -159,7 +152,7 @@ def publish(node: Netns, conf: DockerConf, port: Published) -> None:
     """Publishes a container's port on every address of the node."""
     if conf.iptables:
         for table, chain, text in _published(conf, port):
-            _append(node.ruleset, table, chain, text)
+            node.ruleset.ensure_rule(table, chain, parse_rule(text))
 
 
 def unpublish(node: Netns, conf: DockerConf, port: Published) -> None:

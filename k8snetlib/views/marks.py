@@ -14,11 +14,14 @@ from k8snetlib.views.plan import NAME, SMALL
 
 FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','Liberation Sans',Arial,sans-serif"
 
-#: How text looks in every picture; sizes are px at the picture's natural width.
-TEXT_STYLE = (
+#: The ground and the letters of every picture.
+BASE_STYLE = (
     f".k8snet-svg{{background:var(--k-ground);border-radius:10px;font-family:{FONT};"
     "font-variant-numeric:tabular-nums}"
     ".k8snet-svg text{fill:var(--k-ink)}"
+)
+#: How text looks in the pictures of clusters; sizes are px at the picture's natural width.
+TEXT_STYLE = BASE_STYLE + (
     f".k8snet-svg .name{{font-size:{NAME:g}px;font-weight:650}}"
     f".k8snet-svg .sub{{font-size:{SMALL:g}px;fill:var(--k-muted)}}"
     f".k8snet-svg .tag{{font-size:{SMALL:g}px;fill:var(--k-muted);font-style:italic}}"

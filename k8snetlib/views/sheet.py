@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from k8snetlib.views.geometry import Box, Point, number, path_data, text_width
-from k8snetlib.views.marks import FONT, document
+from k8snetlib.views.marks import BASE_STYLE, document, rect, text
 
 #: Kind of word -> (size in px at the picture's natural width, bold).
 KINDS: dict[str, tuple[float, bool]] = {
@@ -28,9 +28,7 @@ KINDS: dict[str, tuple[float, bool]] = {
 }
 
 STYLE = (
-    f".k8snet-svg{{background:var(--k-ground);border-radius:10px;font-family:{FONT};"
-    "font-variant-numeric:tabular-nums}"
-    ".k8snet-svg text{fill:var(--k-ink)}"
+    BASE_STYLE
     + "".join(
         f".k8snet-svg .{kind}{{font-size:{size:g}px;font-weight:{650 if bold else 400}}}"
         for kind, (size, bold) in KINDS.items()
@@ -95,8 +93,7 @@ class Sheet:
 
     def box(self, box: Box, kind: str, radius: float = 8) -> None:
         """A rectangle with round corners."""
-        size = f'width="{number(box.w)}" height="{number(box.h)}" rx="{number(radius)}"'
-        self.parts.append(f'<rect class="{kind}" x="{number(box.x)}" y="{number(box.y)}" {size}/>')
+        self.parts.append(rect(box, kind, radius))
 
     def words(
         self, box: Box, at: Point, words: str, kind: str, end: str = "", tone: str = ""
@@ -107,10 +104,7 @@ class Sheet:
         }[end]  # fmt: skip
         label = Label(box, at.x, at.y, fitted(words, kind, room), kind, end)
         self.labels.append(label)
-        anchor = f' text-anchor="{end}"' if end else ""
-        where = f'x="{number(at.x)}" y="{number(at.y)}"'
-        look = f"{kind} {tone}".strip()
-        self.parts.append(f'<text {where} class="{look}"{anchor}>{escape(label.words)}</text>')
+        self.parts.append(text(at.x, at.y, label.words, f"{kind} {tone}".strip(), end))
 
     def badge(self, at: Point, words: str) -> float:
         """A number in a pill, whose left end has its middle at ``at``; returns its width in px."""

@@ -7,22 +7,18 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from k8snetlib import Cluster
 from k8snetlib.errors import UnknownName
 from k8snetlib.views import packet_flow, play
 from k8snetlib.views.flow import visits, walk
 from k8snetlib.views.player import player_data
-from tests.views.test_player_data import EXCHANGES
+from tests.views.test_player_data import EXCHANGES, walk_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(scope="module", params=EXCHANGES)
 def walked(request):
-    cluster = Cluster.example()
-    if request.param == "no such node":
-        cluster.stop_flanneld("node2")
-    return EXCHANGES[request.param](cluster)
+    return walk_of(request.param)
 
 
 def test_the_steps_of_one_kernel(walked):

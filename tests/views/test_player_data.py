@@ -37,12 +37,17 @@ EXCHANGES = {
 }  # fmt: skip
 
 
+def walk_of(name):
+    """The exchange of that name, in a cluster of its own."""
+    cluster = Cluster.example()
+    if name == "no such node":
+        cluster.stop_flanneld("node2")
+    return EXCHANGES[name](cluster)
+
+
 @pytest.fixture(scope="module", params=EXCHANGES)
 def walked(request):
-    cluster = Cluster.example()
-    if request.param == "no such node":
-        cluster.stop_flanneld("node2")
-    return EXCHANGES[request.param](cluster)
+    return walk_of(request.param)
 
 
 @pytest.fixture(scope="module")

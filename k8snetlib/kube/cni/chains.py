@@ -57,12 +57,13 @@ class CniChain(NamedTuple):
 
     def set_up(self, ruleset: Ruleset) -> None:
         """Makes the chain and adds every rule that is not there yet."""
-        ensure_chain(ruleset, self.name)
+        ruleset.ensure_chain(NAT, self.name)
         for words in self.rules:
-            ensure_rule(ruleset, self.name, words)
+            ruleset.ensure_rule(NAT, self.name, parsed(words))
         for entry in self.entry_chains:
             for words in self.entry_rules:
-                ensure_rule(ruleset, entry, (*words, "-j", self.name), prepend=self.prepend)
+                rule = parsed((*words, "-j", self.name))
+                ruleset.ensure_rule(NAT, entry, rule, front=self.prepend)
 
     def tear_down(self, ruleset: Ruleset) -> None:
         """Removes the chain and every jump to it; what is gone is gone."""
@@ -93,21 +94,6 @@ class CniChain(NamedTuple):
 def _go(rules: Sequence[Words]) -> str:
     """A list of lists as Go prints it."""
     return "[" + " ".join(f"[{' '.join(words)}]" for words in rules) + "]"
-
-
-def ensure_chain(ruleset: Ruleset, name: str) -> None:
-    """Makes a user chain of the nat table if there is none."""
-    if name not in ruleset.table(NAT):
-        ruleset.new_chain(NAT, name)
-
-
-def ensure_rule(
-    ruleset: Ruleset, chain: str, words: Sequence[str], *, prepend: bool = False
-) -> None:
-    """Adds a rule at the end of a chain (or in front) if the chain does not hold it."""
-    rule, rules = parsed(words), ruleset.table(NAT)[chain].rules
-    if rule not in rules:
-        ruleset.change(NAT, chain, (rule, *rules) if prepend else (*rules, rule))
 
 
 def remove_rule(ruleset: Ruleset, chain: str, words: Sequence[str]) -> None:

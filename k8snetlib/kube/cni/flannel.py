@@ -14,11 +14,12 @@ import json
 from ipaddress import ip_network
 from typing import Any
 
+from k8snetlib.flannel import subnet_env
 from k8snetlib.kube.cni import bridge
 from k8snetlib.kube.cni.result import Result
 from k8snetlib.kube.cni.spec import Call, CniError, Config, field
 
-SUBNET_FILE = "/run/flannel/subnet.env"
+SUBNET_FILE = subnet_env.PATH
 DATA_DIR = "/var/lib/cni/flannel"
 _FAMILIES = ("", "IPV6_")
 

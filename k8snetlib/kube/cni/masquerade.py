@@ -18,10 +18,13 @@ def set_up(ruleset: Ruleset, address: str, network: str, container_id: str) -> N
     chain = chains.chain_name(network, container_id)
     said = ("-m", "comment", "--comment", chains.comment(network, container_id))
     subnet = str(Prefix.parse(address, host_bits=True))
-    chains.ensure_chain(ruleset, chain)
-    chains.ensure_rule(ruleset, chain, ("-d", subnet, *said, "-j", "ACCEPT"))
-    chains.ensure_rule(ruleset, chain, ("!", "-d", MULTICAST, *said, "-j", "MASQUERADE"))
-    chains.ensure_rule(ruleset, "POSTROUTING", _entry(address, chain, said))
+    ruleset.ensure_chain(chains.NAT, chain)
+    for where, words in (
+        (chain, ("-d", subnet, *said, "-j", "ACCEPT")),
+        (chain, ("!", "-d", MULTICAST, *said, "-j", "MASQUERADE")),
+        ("POSTROUTING", _entry(address, chain, said)),
+    ):
+        ruleset.ensure_rule(chains.NAT, where, chains.parsed(words))
 
 
 def tear_down(ruleset: Ruleset, address: str, network: str, container_id: str) -> None:

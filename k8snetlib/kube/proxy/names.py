@@ -18,11 +18,6 @@ def _hash(text: str, length: int) -> str:
     return b32encode(sha256(text.encode()).digest()).decode()[:length]
 
 
-def port_name(namespace: str, name: str, port: str = "") -> str:
-    """A Service port as kube-proxy writes it: ``ns/name``, or ``ns/name:port``."""
-    return f"{namespace}/{name}:{port}" if port else f"{namespace}/{name}"
-
-
 def service_chain(kind: str, service_port: str, proto: str) -> str:
     """The iptables chain of a Service port; ``kind`` is SVC, SVL, EXT or FW.
 

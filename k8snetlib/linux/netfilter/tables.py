@@ -138,6 +138,18 @@ class Ruleset:
             raise K8sNetError(f"Chain {name} of table {table} already exists.")
         self.put(table, Chain(name))
 
+    def ensure_chain(self, table: str, name: str) -> None:
+        """Makes a user chain if there is none of that name."""
+        if name not in self.table(table):
+            self.new_chain(table, name)
+
+    def ensure_rule(self, table: str, chain: str, rule: Rule, *, front: bool = False) -> None:
+        """Adds a rule at the end of a chain (or in front) if the chain does not hold it."""
+        self.table(table)
+        rules = self.chain(table, chain).rules
+        if rule not in rules:
+            self.change(table, chain, (rule, *rules) if front else (*rules, rule))
+
     def delete_chain(self, table: str, name: str) -> None:
         """``iptables -X``; only an empty user chain that nobody jumps to can go."""
         chain = self.chain(table, name)
