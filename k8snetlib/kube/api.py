@@ -13,6 +13,7 @@ says otherwise; a real container listens on whatever its program opens.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from k8snetlib.address import Prefix
@@ -41,7 +42,11 @@ class Container(NamedTuple):
 
 
 class Pod(NamedTuple):
-    """A pod: one network namespace on one node, shared by all its containers."""
+    """A pod: one network namespace on one node, shared by all its containers.
+
+    ``ready`` is its Ready condition; ``terminating``: it has been deleted and still runs.
+    ``host_network``: it has no namespace of its own, ``ip`` is its node's.
+    """
 
     name: str
     node: str
@@ -49,6 +54,9 @@ class Pod(NamedTuple):
     containers: tuple[Container, ...]
     namespace: str = "default"
     labels: tuple[tuple[str, str], ...] = ()
+    ready: bool = True
+    terminating: bool = False
+    host_network: bool = False
 
 
 class Node(NamedTuple):
@@ -57,20 +65,41 @@ class Node(NamedTuple):
     name: str
     ip: str
     pod_cidr: Prefix
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+# -- Services -------------------------------------------------------------------------------------
 
 
 class ServicePort(NamedTuple):
-    """One port of a Service. ``node_port`` 0: none."""
+    """One port of a Service; ``proto`` is tcp, udp or sctp.
+
+    ``target_port`` is a number, or the name of a container's port; 0: the same as ``port``.
+    ``node_port`` 0: none.
+    """
 
     name: str
     proto: str
     port: int
-    target_port: int
+    target_port: int | str = 0
     node_port: int = 0
 
 
+class Ingress(NamedTuple):
+    """An address of a load balancer (``status.loadBalancer.ingress``). ``mode`` Proxy: the balancer
+    ends connections itself, so the nodes never see this address."""
+
+    ip: str
+    mode: str = "VIP"
+
+
 class Service(NamedTuple):
-    """A Service: a virtual address and the endpoints (pod names) behind it."""
+    """A Service: a virtual address and how to reach what is behind it.
+
+    ``cluster_ip`` is ``None`` (the word) for a headless one, empty for an ExternalName.
+    ``affinity_seconds`` 0: no session affinity. ``selector`` empty: its EndpointSlices are somebody
+    else's work.
+    """
 
     name: str
     cluster_ip: str
@@ -78,7 +107,55 @@ class Service(NamedTuple):
     namespace: str = "default"
     type: str = "ClusterIP"
     external_traffic_policy: str = "Cluster"
-    endpoints: tuple[str, ...] = ()
+    internal_traffic_policy: str = "Cluster"
+    selector: tuple[tuple[str, str], ...] = ()
+    external_ips: tuple[str, ...] = ()
+    ingress: tuple[Ingress, ...] = ()
+    source_ranges: tuple[str, ...] = ()
+    affinity_seconds: int = 0
+    health_check_node_port: int = 0
+    publish_not_ready: bool = False
+    external_name: str = ""
+
+    @property
+    def has_address(self) -> bool:
+        """True if it has a virtual address: it is neither headless nor a name only."""
+        return self.cluster_ip not in ("", "None")
+
+
+class Endpoint(NamedTuple):
+    """One address behind a Service, with the conditions of the EndpointSlice API.
+
+    ``serving`` is readiness whatever else is going on; ``terminating``: its pod is being deleted.
+    ``node`` and ``pod`` are names, empty if unknown; ``zone_hints`` the zones it is meant for.
+    """
+
+    ip: str
+    node: str = ""
+    pod: str = ""
+    ready: bool = True
+    serving: bool = True
+    terminating: bool = False
+    zone_hints: tuple[str, ...] = ()
+
+
+class EndpointPort(NamedTuple):
+    """A port of all endpoints of a slice, by the name of the Service's port."""
+
+    name: str
+    proto: str
+    port: int
+
+
+class EndpointSlice(NamedTuple):
+    """Endpoints of one Service (its name is ``service``); ``family`` is IPv4 or IPv6."""
+
+    name: str
+    service: str
+    endpoints: tuple[Endpoint, ...]
+    ports: tuple[EndpointPort, ...]
+    namespace: str = "default"
+    family: str = "IPv4"
 
 
 class Host(NamedTuple):
@@ -129,6 +206,7 @@ class ClusterSpec(NamedTuple):
     nodes: tuple[Node, ...]
     pods: tuple[Pod, ...]
     services: tuple[Service, ...] = ()
+    slices: tuple[EndpointSlice, ...] = ()
 
 
 def example_spec(
@@ -159,7 +237,24 @@ def example_spec(
     network = _example_network(backend, proxy_mode)._replace(
         flanneld=flanneld, docker_masquerade=docker_masquerade
     )
-    return ClusterSpec(network, nodes, pods, _example_services())
+    services, behind = zip(*_example_services(), strict=True)
+    slices = tuple(
+        slice_of(service, [p for p in pods if p.name in names])
+        for service, names in zip(services, behind, strict=True)
+    )
+    return ClusterSpec(network, nodes, pods, services, slices)
+
+
+def slice_of(service: Service, pods: Iterable[Pod]) -> EndpointSlice:
+    """The EndpointSlice of a Service whose target ports are numbers, with these pods behind it."""
+    endpoints = tuple(
+        Endpoint(p.ip, p.node, p.name, p.ready and not p.terminating, p.ready, p.terminating)
+        for p in pods
+    )
+    ports = tuple(
+        EndpointPort(p.name, p.proto, int(p.target_port or p.port)) for p in service.ports
+    )
+    return EndpointSlice(f"{service.name}-1", service.name, endpoints, ports, service.namespace)
 
 
 def _example_network(backend: str, proxy_mode: str) -> NetworkSpec:
@@ -178,15 +273,16 @@ def _example_network(backend: str, proxy_mode: str) -> NetworkSpec:
     )
 
 
-def _example_services() -> tuple[Service, ...]:
+def _example_services() -> tuple[tuple[Service, tuple[str, ...]], ...]:
+    """The Services, each with the names of the pods behind it."""
     http = ServicePort("http", "tcp", 80, 8080, 30080)
     return (
-        Service("backend-svc", "10.96.0.10", (http,), type="NodePort",
-                endpoints=("backend", "backend-b", "backend-c")),
-        Service("backend-local", "10.96.0.11", (http._replace(node_port=30081),), type="NodePort",
-                external_traffic_policy="Local", endpoints=("backend",)),
-        Service("empty-svc", "10.96.0.20", (http._replace(node_port=30082),
-                ServicePort("udp", "udp", 53, 53)), type="NodePort"),
-        Service("kube-dns", "10.96.0.53", (ServicePort("dns", "udp", 53, 53),),
-                namespace="kube-system", endpoints=("backend", "backend-c")),
+        (Service("backend-svc", "10.96.0.10", (http,), type="NodePort"),
+         ("backend", "backend-b", "backend-c")),
+        (Service("backend-local", "10.96.0.11", (http._replace(node_port=30081),), type="NodePort",
+                 external_traffic_policy="Local"), ("backend",)),
+        (Service("empty-svc", "10.96.0.20", (http._replace(node_port=30082),
+                 ServicePort("udp", "udp", 53, 53)), type="NodePort"), ()),
+        (Service("kube-dns", "10.96.0.53", (ServicePort("dns", "udp", 53, 53),),
+                 namespace="kube-system"), ("backend", "backend-c")),
     )  # fmt: skip

@@ -15,47 +15,38 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from k8snetlib.errors import BadManifest
+from k8snetlib.kube import service_objects
 from k8snetlib.kube.api import (
     ClusterSpec,
     Container,
+    EndpointSlice,
     Listen,
     NetworkSpec,
     Node,
     Pod,
     Service,
-    ServicePort,
+    slice_of,
 )
 from k8snetlib.kube.fields import Fields
 from k8snetlib.kube.network import default_network, network
+from k8snetlib.kube.service_objects import metadata_of
 from k8snetlib.kube.sockets import LISTEN, listens
 
-_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
 _ASSIGNED = "Write what the cluster assigned, as `kubectl get -o yaml` prints it."
 
 
 class PodObject(NamedTuple):
-    """A pod, and what of it only Services ask for: named ports, and if it is ready."""
+    """A pod, and its ports' names, which only Services ask for."""
 
     pod: Pod
     port_names: dict[str, int]
-    ready: bool
 
 
 class ServiceObject(NamedTuple):
-    """A Service whose named target ports and endpoints are still to be found."""
+    """A Service, and where it stood."""
 
     service: Service
-    targets: tuple[int | str, ...]
-    selector: tuple[tuple[str, str], ...]
     fields: Fields
-
-
-class Slice(NamedTuple):
-    """An EndpointSlice: the ready endpoints (pod name or "", address) and the ports by name."""
-
-    service: tuple[str, str]
-    endpoints: tuple[tuple[str, str], ...]
-    ports: dict[str, int]
 
 
 class Objects:
@@ -68,22 +59,16 @@ class Objects:
         self.nodes: list[Node] = []
         self.pods: list[PodObject] = []
         self.services: list[ServiceObject] = []
-        self.slices: list[Slice] = []
+        self.slices: list[EndpointSlice] = []
         self.passed_over: list[str] = []
 
 
 # -- one function a kind --------------------------------------------------------------------------
 
 
-def _metadata(doc: Fields) -> tuple[str, str]:
-    """Namespace and name."""
-    metadata = doc.fields("metadata")
-    return metadata.text("namespace", "default"), metadata.text("name")
-
-
 def node(doc: Fields, objects: Objects) -> None:
     """A Node: ``status.addresses`` (InternalIP) and ``spec.podCIDR``."""
-    _, name = _metadata(doc)
+    _, name = metadata_of(doc)
     status = doc.fields("status")
     for address in status.each("addresses"):
         if address.text("type") == "InternalIP" and ":" not in address.text("address"):
@@ -95,7 +80,7 @@ def node(doc: Fields, objects: Objects) -> None:
 
 def pod(doc: Fields, objects: Objects) -> None:
     """A Pod: where it runs, its address, its containers and their sockets."""
-    namespace, name = _metadata(doc)
+    namespace, name = metadata_of(doc)
     spec = doc.fields("spec")
     status = doc.fields("status", optional=True)
     if status.text("phase", "") in ("Succeeded", "Failed"):
@@ -122,8 +107,8 @@ def pod(doc: Fields, objects: Objects) -> None:
             LISTEN, f"names the container '{next(iter(opened))}'.", f"The pod has: {known}."
         )
     found = Pod(name, spec.text("nodeName"), status.ip("podIP"), tuple(containers), namespace,
-                metadata.pairs("labels"))  # fmt: skip
-    objects.pods.append(PodObject(found, names, _is_ready(status)))
+                metadata.pairs("labels"), _is_ready(status))  # fmt: skip
+    objects.pods.append(PodObject(found, names))
 
 
 def _container(
@@ -149,58 +134,27 @@ def _is_ready(status: Fields) -> bool:
 
 
 def service(doc: Fields, objects: Objects) -> None:
-    """A Service: its cluster IP, ports, type and traffic policy."""
-    namespace, name = _metadata(doc)
-    spec = doc.fields("spec")
-    kind = spec.one_of("type", _TYPES, "ClusterIP")
-    if kind == "ExternalName" or spec.text("clusterIP", "") == "None":
-        why = "which is a DNS name only" if kind == "ExternalName" else "which is headless"
-        objects.passed_over.append(f"Service {namespace}/{name}, {why}")
+    """A Service: its cluster IP, ports, type and policies."""
+    found = service_objects.service(doc)
+    if not found.has_address:
+        why = "which is a DNS name only" if found.external_name else "which is headless"
+        if not found.external_name and not found.cluster_ip:
+            raise doc.fields("spec").error("clusterIP", "is missing.", _ASSIGNED)
+        objects.passed_over.append(f"Service {found.namespace}/{found.name}, {why}")
         return
-    if not spec.has("clusterIP"):
-        raise spec.error("clusterIP", "is missing.", _ASSIGNED)
-    ports, targets = [], []
-    for port in spec.each("ports"):
-        proto = port.one_of("protocol", ("TCP", "UDP", "SCTP"), "TCP").lower()
-        if proto == "sctp":
-            objects.passed_over.append(f"an SCTP port of Service {namespace}/{name}")
-            continue
-        number = port.port("port")
-        node_port = port.number("nodePort", 0, 65535, 0)
-        ports.append(ServicePort(port.text("name", ""), proto, number, 0, node_port))
-        named = isinstance(port.data.get("targetPort"), str)
-        targets.append(port.text("targetPort") if named else _target(port, number))
-    policy = spec.one_of("externalTrafficPolicy", ("Cluster", "Local"), "Cluster")
-    found = Service(name, spec.ip("clusterIP"), tuple(ports), namespace, kind, policy)
-    selector = spec.pairs("selector")
-    objects.services.append(ServiceObject(found, tuple(targets), selector, doc))
-
-
-def _target(port: Fields, default: int) -> int:
-    return port.port("targetPort") if port.has("targetPort") else default
+    objects.services.append(ServiceObject(found, doc))
 
 
 def endpoint_slice(doc: Fields, objects: Objects) -> None:
-    """An EndpointSlice: the endpoints of one Service that may get packets."""
-    namespace, name = _metadata(doc)
-    if doc.text("addressType") != "IPv4":
-        objects.passed_over.append(f"EndpointSlice {namespace}/{name}, which is not for IPv4")
-        return
-    labels = dict(doc.fields("metadata").pairs("labels"))
-    of = labels.get("kubernetes.io/service-name")
-    if of is None:
-        objects.passed_over.append(f"EndpointSlice {namespace}/{name}, which names no Service")
-        return
-    found = []
-    for endpoint in doc.each("endpoints"):
-        if not endpoint.fields("conditions", optional=True).flag("ready", True):
-            continue
-        target = endpoint.fields("targetRef", optional=True)
-        pod_name = target.text("name") if target.text("kind", "") == "Pod" else ""
-        addresses = endpoint.texts("addresses")
-        found.append((pod_name, addresses[0] if addresses else ""))
-    ports = {p.text("name", ""): p.port("port") for p in doc.each("ports") if p.has("port")}
-    objects.slices.append(Slice((namespace, of), tuple(found), ports))
+    """An EndpointSlice: the endpoints of one Service."""
+    found = service_objects.endpoint_slice(doc)
+    what = f"EndpointSlice {found.namespace}/{found.name}"
+    if found.family != "IPv4":
+        objects.passed_over.append(f"{what}, which is not for IPv4")
+    elif not found.service:
+        objects.passed_over.append(f"{what}, which names no Service")
+    else:
+        objects.slices.append(found)
 
 
 def cluster_network(doc: Fields, objects: Objects) -> None:
@@ -256,9 +210,14 @@ def compose(objects: Objects) -> ClusterSpec:
     _no_twins(objects)
     nodes = tuple(objects.nodes)
     pods = tuple(p.pod for p in objects.pods)
-    services = tuple(_finished(s, objects) for s in objects.services)
-    found = objects.networks[0] if objects.networks else default_network(nodes, services)
-    return ClusterSpec(found, nodes, pods, services)
+    services = tuple(s.service for s in objects.services)
+    slices = [*objects.slices]
+    for found in objects.services:
+        own = found.service.namespace, found.service.name
+        if own not in {(s.namespace, s.service) for s in slices} and found.service.selector:
+            slices.append(_selected(found, objects))
+    found_network = objects.networks[0] if objects.networks else default_network(nodes, services)
+    return ClusterSpec(found_network, nodes, pods, services, tuple(slices))
 
 
 def _no_twins(objects: Objects) -> None:
@@ -272,49 +231,24 @@ def _no_twins(objects: Objects) -> None:
         seen.add(name)
 
 
-def _finished(found: ServiceObject, objects: Objects) -> Service:
-    """A Service with its endpoints and the numbers of its target ports."""
-    raw = found.service
-    slices = [s for s in objects.slices if s.service == (raw.namespace, raw.name)]
-    backing = _from_slices(raw, slices, objects) if slices else _selected(found, objects)
-    ports = []
-    for port, target in zip(raw.ports, found.targets, strict=True):
-        number = target if isinstance(target, int) else None
-        if number is None:
-            number = next((s.ports[port.name] for s in slices if port.name in s.ports), None)
-        if number is None:
-            names = [p.port_names for p in backing if target in p.port_names]
-            number = names[0][str(target)] if names else None
-        if number is None:
-            raise found.fields.fields("spec").error(
-                "ports", f"names the target port '{target}', which no pod behind it has.",
-                "Give its number, or add the pods or the EndpointSlice.",
-            )  # fmt: skip
-        ports.append(port._replace(target_port=number))
-    names_of = tuple(dict.fromkeys(p.pod.name for p in backing))
-    return raw._replace(ports=tuple(ports), endpoints=names_of)
-
-
-def _from_slices(raw: Service, slices: list[Slice], objects: Objects) -> list[PodObject]:
-    by_name = {(p.pod.name): p for p in objects.pods}
-    by_ip = {p.pod.ip: p for p in objects.pods}
-    found = []
-    for name, address in (pair for s in slices for pair in s.endpoints):
-        behind = by_name.get(name) or by_ip.get(address)
-        if behind is None:
-            what = f"endpoint {name or address} of Service {raw.namespace}/{raw.name}"
-            objects.passed_over.append(f"{what}, which is no pod of these manifests")
-        else:
-            found.append(behind)
-    return found
-
-
-def _selected(found: ServiceObject, objects: Objects) -> list[PodObject]:
-    """Without an EndpointSlice: the ready pods that the selector picks, as the controller would."""
-    if not found.selector:
-        return []
-    wanted, namespace = set(found.selector), found.service.namespace
-    return [
+def _selected(found: ServiceObject, objects: Objects) -> EndpointSlice:
+    """Without an EndpointSlice: the pods that the selector picks, as the controller would."""
+    service = found.service
+    wanted = set(service.selector)
+    behind = [
         p for p in objects.pods
-        if p.ready and p.pod.namespace == namespace and wanted <= set(p.pod.labels)
+        if p.pod.namespace == service.namespace and wanted <= set(p.pod.labels)
     ]  # fmt: skip
+    ports = []
+    for port in service.ports:
+        target = port.target_port
+        if isinstance(target, str):
+            numbers = [p.port_names[target] for p in behind if target in p.port_names]
+            if not numbers:
+                raise found.fields.fields("spec").error(
+                    "ports", f"names the target port '{target}', which no pod behind it has.",
+                    "Give its number, or add the pods or the EndpointSlice.",
+                )  # fmt: skip
+            target = numbers[0]
+        ports.append(port._replace(target_port=target))
+    return slice_of(service._replace(ports=tuple(ports)), [p.pod for p in behind])

@@ -11,8 +11,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from k8snetlib.errors import BadManifest
-from k8snetlib.kube.api import ClusterSpec, Container, Listen, Node, Pod, Service
+from k8snetlib.kube.api import (
+    ClusterSpec,
+    Container,
+    Listen,
+    Node,
+    Pod,
+)
 from k8snetlib.kube.network import network_object
+from k8snetlib.kube.service_objects import service_object, slice_object
 from k8snetlib.kube.sockets import LISTEN, annotation
 
 Object = dict[str, Any]
@@ -25,13 +32,12 @@ _READY = [{"type": "Ready", "status": "True"}]
 def objects_of(spec: ClusterSpec) -> dict[str, list[Object]]:
     """File name -> the documents in it."""
     nodes = {node.name: node for node in spec.nodes}
-    pods = {pod.name: pod for pod in spec.pods}
     files = {
         "network.yaml": [network_object(spec.network)],
         "nodes.yaml": [node_object(node) for node in spec.nodes],
         "pods.yaml": [pod_object(pod, nodes) for pod in spec.pods],
         "services.yaml": [service_object(service) for service in spec.services],
-        "endpointslices.yaml": [slice_object(service, pods) for service in spec.services],
+        "endpointslices.yaml": [slice_object(found) for found in spec.slices],
     }
     return {name: documents for name, documents in files.items() if documents}
 
@@ -94,63 +100,3 @@ def _container(container: Container) -> Object:
 def _container_ports(sockets: Iterable[Listen]) -> Iterable[Object]:
     for socket in sockets:
         yield {"containerPort": socket.port, "protocol": socket.proto.upper()}
-
-
-def service_object(service: Service) -> Object:
-    """A Service; its endpoints stand in the EndpointSlice, so it needs no selector."""
-    spec: Object = {
-        "type": service.type,
-        "clusterIP": service.cluster_ip,
-        "clusterIPs": [service.cluster_ip],
-        "ipFamilies": ["IPv4"],
-        "ipFamilyPolicy": "SingleStack",
-        "ports": [_service_port(port) for port in service.ports],
-    }
-    if service.type != "ClusterIP":
-        spec["externalTrafficPolicy"] = service.external_traffic_policy
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": service.name, "namespace": service.namespace},
-        "spec": spec,
-    }
-
-
-def _service_port(port: Any) -> Object:
-    found: Object = {"name": port.name} if port.name else {}
-    found |= {"protocol": port.proto.upper(), "port": port.port, "targetPort": port.target_port}
-    return {**found, "nodePort": port.node_port} if port.node_port else found
-
-
-def slice_object(service: Service, pods: Mapping[str, Pod]) -> Object:
-    """The one EndpointSlice of a Service; an empty one if it has no endpoints.
-
-    Raises ``BadManifest`` if an endpoint is no pod of the cluster.
-    """
-    for name in service.endpoints:
-        if name not in pods:
-            raise BadManifest(f"Service {service.name} names an unknown endpoint '{name}'.")
-    return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {
-            "name": f"{service.name}-1",
-            "namespace": service.namespace,
-            "labels": {"kubernetes.io/service-name": service.name},
-        },
-        "addressType": "IPv4",
-        "endpoints": [_endpoint(pods[name]) for name in service.endpoints],
-        "ports": [
-            {"name": port.name, "protocol": port.proto.upper(), "port": port.target_port}
-            for port in service.ports
-        ],
-    }
-
-
-def _endpoint(pod: Pod) -> Object:
-    return {
-        "addresses": [pod.ip],
-        "conditions": {"ready": True, "serving": True, "terminating": False},
-        "nodeName": pod.node,
-        "targetRef": {"kind": "Pod", "name": pod.name, "namespace": pod.namespace},
-    }
