@@ -77,7 +77,7 @@ class Visit:
         self.pieces: dict[int, Visit] = {}
         self.steps: list[Step] = []
         self.todo: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
-        flight.hops.append((ns.name, device, self.steps))
+        flight.visits.append(self)
 
     def step(
         self,
