@@ -95,7 +95,7 @@ MISTAKES = {
     "-p tcp --dport 90:80": r"column 16: the range 90:80 runs backwards",
     "-m foo -j DROP": r"column 4: the match 'foo' is not modelled. Expected comment, tcp",
     "-s 10.1.1 -j DROP": r"column 4: '10.1.1' is no address",
-    "--dport 80 -j DROP": r"column 1: '--dport' is not known here. Expected first -m tcp",
+    "--dport 80 -j DROP": r"column 1: '--dport' is not known here. Expected first -m sctp or -m",
     "-m conntrack --ctstate FOO": r"column 24: 'FOO' is no conntrack state",
     "-m statistic --mode random --probability 2": r"'2' is no probability",
     "-j REJECT --reject-with x": r"cannot reject with 'x'",

@@ -10,7 +10,7 @@ What may not live here: the text of rules (``syntax``), one chain (``chain``), h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from k8snetlib.errors import K8sNetError, unknown_name
@@ -138,6 +138,21 @@ class Ruleset:
         """Puts a chain in place of the one of its name; its counters start from zero."""
         self.table(table)[chain.name] = chain
         self.counters.pop((table, chain.name), None)
+        self.changed()
+
+    def put_all(self, table: str, chains: Iterable[Chain]) -> None:
+        """Puts several chains at once."""
+        there = self.table(table)
+        for chain in chains:
+            there[chain.name] = chain
+            self.counters.pop((table, chain.name), None)
+        self.changed()
+
+    def drop_all(self, table: str, names: Iterable[str]) -> None:
+        """Takes several user chains away at once, that nobody else jumps to."""
+        for name in list(names):
+            self.table(table).pop(name, None)
+            self.counters.pop((table, name), None)
         self.changed()
 
     def new_chain(self, table: str, name: str) -> None:
