@@ -230,7 +230,7 @@ class Statistic(NamedTuple):
         """The test that a packet has to pass."""
         fixed, every, negated = self.fixed, self.every, self.negated
         if self.mode == "random":
-            return lambda p: (int(p.chance() * 0x80000000) < fixed) is not negated
+            return lambda p: p.dice.hit(fixed) is not negated
         rule, first = object(), every - self.packet - 1
 
         def nth(p: Probe) -> bool:
