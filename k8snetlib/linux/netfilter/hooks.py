@@ -119,7 +119,7 @@ def _probe(
     visit: Visit, packet: Packet, in_dev: str, out_dev: str, ports: tuple[str, str]
 ) -> Probe:
     network = visit.network
-    p = Probe(visit.ns, packet, in_dev, out_dev, visit.mark, network.now, network.random.random)
+    p = Probe(visit.ns, packet, in_dev, out_dev, visit.mark, network.now, network.dice)
     p.physin, p.physout = ports
     if visit.through_bridge is not None:  # known as long as this kernel has the packet
         p.physin = visit.through_bridge[0].name

@@ -199,7 +199,7 @@ def _draw(mod: int, pairs: tuple[tuple[Key, Verdict], ...]) -> Op:
             for verdict in by_number.values():
                 if table.leads_to(verdict.chain, p.pinned):
                     return verdict
-        return by_number.get(int(p.chance() * mod), False)
+        return by_number.get(p.dice.pick(mod), False)
 
     return draw
 
