@@ -108,7 +108,8 @@ class Visit:
         ports: tuple[str, str] = ("", ""),
     ) -> Packet | None:
         """Takes the packet through a netfilter hook; None: it ends here."""
-        if not self.ns.ruleset.tables:
+        ruleset = self.ns.ruleset
+        if not ruleset.tables and ruleset.nft is None:
             return packet
         return run_hook(self, hook, packet, in_dev, out_dev, ports)
 
