@@ -203,7 +203,9 @@ def parse(words: Sequence[str], says: str) -> r.Rule:
     try:
         return read_rule(Reader([Word(word, n) for n, word in enumerate(numbered, 1)]))
     except RuleError as error:
-        raise BadCommand(says + in_real_words(error.message), error.hint) from None
+        text = in_real_words(error.message)
+        bare = text.startswith("Bad argument")  # the one complaint without the program's name
+        raise BadCommand(text if bare else says + text, error.hint) from None
 
 
 #: What our parser says -> what iptables says.

@@ -50,12 +50,12 @@ class Options(NamedTuple):
 
     dst: str
     probes: int
-    interval: float = 1.0
-    size: int = 56
-    discover: str = "want"
-    ttl: int | None = None
-    wait: float | None = None
-    quiet: bool = False
+    interval: float
+    size: int
+    discover: str
+    ttl: int | None
+    wait: float | None
+    quiet: bool
 
 
 class Heard(sockets.Client):
