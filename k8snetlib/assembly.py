@@ -22,11 +22,11 @@ from k8snetlib.flannel import subnet_env, udp
 from k8snetlib.flannel.config import NetConf, check_network_config, parse_config
 from k8snetlib.flannel.daemon import Flanneld
 from k8snetlib.flannel.ip import FlannelError
-from k8snetlib.flannel.kube_subnet import NodeApi, NodeObject
 from k8snetlib.flannel.link import EtcdLink, KubeLink
 from k8snetlib.flannel.options import Options, parse_options
 from k8snetlib.flannel.registry import PREFIX
 from k8snetlib.kube.api import BACKENDS, PROXY_MODES, ClusterSpec, Host, Node, Pod
+from k8snetlib.kube.apiserver import ApiServer
 from k8snetlib.kube.network import net_conf
 from k8snetlib.linux.netns import Device, Netns
 from k8snetlib.linux.network import Network
@@ -51,6 +51,7 @@ def assemble(spec: ClusterSpec, seed: int = 0) -> Network:
     ``NotModelled`` for what this version does not carry."""
     check(spec)
     network = Network(seed)
+    api = _start_api_server(network, spec)
     switch = _switch(network)
     flannel = _flannel(spec)
     for node in spec.nodes:
@@ -61,7 +62,7 @@ def assemble(spec: ClusterSpec, seed: int = 0) -> Network:
     for pod in spec.pods:
         plug_pod(network, spec, pod)
     _start_services(network, spec)
-    _start_flannel(network, spec, flannel)
+    _start_flannel(network, spec, flannel, api)
     return network
 
 
@@ -110,6 +111,16 @@ def pod_mtu(spec: ClusterSpec) -> int:
         spec.network.mtu
         - {"udp": udp.OVERHEAD, "vxlan": OVERHEAD, "host-gw": 0}[spec.network.backend]
     )
+
+
+def _start_api_server(network: Network, spec: ClusterSpec) -> ApiServer:
+    """The API server, with all that the spec says there is."""
+    api = ApiServer(network)
+    network.agents.add(api)
+    with api.at_once():
+        for value in (*spec.nodes, *spec.pods, *spec.services, *spec.slices):
+            api.put(value)
+    return api
 
 
 # -- the node network -----------------------------------------------------------------------------
@@ -264,17 +275,12 @@ def _flannel(spec: ClusterSpec) -> _Flannel:
     return _Flannel(text, parse_config(text), parse_options(words))
 
 
-def _start_flannel(network: Network, spec: ClusterSpec, flannel: _Flannel) -> None:
-    """etcd (or the API server) with flannel's configuration, and a flanneld on every node; each
-    asks for the subnet that its ``subnet.env`` names."""
+def _start_flannel(network: Network, spec: ClusterSpec, flannel: _Flannel, api: ApiServer) -> None:
+    """Where flannel's leases are (etcd, or the API server), and a flanneld on every node; each asks
+    for the subnet that its ``subnet.env`` names."""
     text, _, options = flannel
     kube = options.kube_subnet_mgr
-    if kube:
-        api = NodeApi(network)
-        network.agents.add(api)
-        for node in spec.nodes:
-            api.put(NodeObject(node.name, node.pod_cidr))
-    else:
+    if not kube:
         server = EtcdServer(network)
         network.agents.add(server)
         server.way().put(Put(f"{PREFIX}/config".encode(), text.encode()))

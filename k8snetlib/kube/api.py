@@ -21,6 +21,8 @@ from k8snetlib.address import Prefix
 BACKENDS = ("udp", "vxlan", "host-gw")
 SUBNET_MANAGERS = ("etcd", "kube")
 PROXY_MODES = ("iptables", "nftables", "ipvs")
+#: The ``podCIDR`` of a node that has none.
+NO_RANGE = Prefix(0, 0)
 
 
 class Listen(NamedTuple):
@@ -96,12 +98,14 @@ class Workload(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A node: its address in the node network, and the range its pods get addresses from."""
+    """A node: its address in the node network, and the range its pods get addresses from
+    (``NO_RANGE``: the controller manager has given it none)."""
 
     name: str
     ip: str
     pod_cidr: Prefix
     labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
 
 
 # -- Services -------------------------------------------------------------------------------------

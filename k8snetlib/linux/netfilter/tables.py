@@ -10,7 +10,7 @@ What may not live here: the text of rules (``syntax``), one chain (``chain``), h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from k8snetlib.errors import K8sNetError, unknown_name
@@ -33,6 +33,14 @@ BASE_CHAINS: dict[str, tuple[str, ...]] = {
     "filter": ("INPUT", "FORWARD", "OUTPUT"),
     "security": ("INPUT", "FORWARD", "OUTPUT"),
 }
+
+
+#: How many chains can be entered one from another, the base chain counted (NFT_JUMP_STACK_SIZE).
+_DEEPEST = 16
+#: What to say to whom the kernel refuses a rule for it.
+TOO_MANY = (
+    f"From a base chain jumps would lead through more than {_DEEPEST} chains. Do they go round?"
+)
 
 
 class Result(NamedTuple):
@@ -130,6 +138,21 @@ class Ruleset:
         """Puts a chain in place of the one of its name; its counters start from zero."""
         self.table(table)[chain.name] = chain
         self.counters.pop((table, chain.name), None)
+        self.changed()
+
+    def put_all(self, table: str, chains: Iterable[Chain]) -> None:
+        """Puts several chains at once."""
+        there = self.table(table)
+        for chain in chains:
+            there[chain.name] = chain
+            self.counters.pop((table, chain.name), None)
+        self.changed()
+
+    def drop_all(self, table: str, names: Iterable[str]) -> None:
+        """Takes several user chains away at once, that nobody else jumps to."""
+        for name in list(names):
+            self.table(table).pop(name, None)
+            self.counters.pop((table, name), None)
         self.changed()
 
     def new_chain(self, table: str, name: str) -> None:
@@ -256,6 +279,23 @@ class Ruleset:
                 seen.add(target.chain)
                 todo += [r.target for r in self.tables[table][target.chain].rules]
         return False
+
+
+def too_many_links(chains: Mapping[str, Chain]) -> bool:
+    """True if jumps lead from a base chain through more than 16 chains, or round in a loop.
+
+    Chains that no base chain leads to may do so: the kernel looks only when one does.
+    Source: nft_chain_validate(); seen in Linux 6.18 with iptables 1.8.9.
+    """
+    here = {name for name, chain in chains.items() if chain.policy is not None}
+    for _ in range(_DEEPEST):
+        here = {
+            rule.target.chain
+            for name in here
+            for rule in chains[name].rules
+            if isinstance(rule.target, Jump)
+        }
+    return bool(here)
 
 
 def _end(verdict: str, matched: list[Matched], target: object) -> Result:
