@@ -56,10 +56,10 @@ class Ruleset:
     """All tables of one network namespace. Chains are shared between copies; counters are not.
 
     ``memory`` is what matches like ``limit`` remember, by rule; the values are immutable.
-    ``watcher`` is called when a rule or a chain changed.
+    ``watchers`` are called, by name, when a rule or a chain changed.
     """
 
-    __slots__ = ("_active", "_tracks", "counters", "memory", "tables", "watcher")
+    __slots__ = ("_active", "_tracks", "counters", "memory", "tables", "watchers")
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, Chain]] = {}
@@ -67,7 +67,7 @@ class Ruleset:
         self.memory: dict[object, Any] = {}
         self._active: dict[str, tuple[str, ...]] = {}
         self._tracks: bool | None = None
-        self.watcher: Callable[[], None] | None = None
+        self.watchers: dict[str, Callable[[], None]] = {}
 
     def clone(self) -> Ruleset:
         """A copy: shares the chains, has counters of its own."""
@@ -123,8 +123,8 @@ class Ruleset:
     def changed(self) -> None:
         """Rules or policies changed: what was known about them is found out again."""
         self._active, self._tracks = {}, None
-        if self.watcher is not None:
-            self.watcher()
+        for watcher in self.watchers.values():
+            watcher()
 
     def table(self, name: str) -> dict[str, Chain]:
         """A table, made with its base chains if it is not there yet."""
