@@ -11,6 +11,7 @@ host side of a pod's veth pair, ``0a:5b`` for the switch's ports.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -60,8 +61,9 @@ def assemble(spec: ClusterSpec, seed: int = 0) -> Network:
         _remember_subnet(ns, spec, node, flannel)
         _prepare_runtime(ns, spec, node)
     _router_and_hosts(network, switch, spec)
+    names = netns_names(spec)
     for pod in spec.pods:
-        plug_pod(network, spec, pod)
+        plug_pod(network, spec, pod, names[pod.namespace, pod.name])
     _start_services(network, spec)
     _start_flannel(network, spec, flannel, api)
     return network
@@ -77,11 +79,14 @@ def check(spec: ClusterSpec) -> None:
     nodes = {node.name: node for node in spec.nodes}
     owners: dict[str, str] = {}
     names: set[str] = set()
-    items: tuple[Node | Pod | Host, ...] = (*spec.nodes, *spec.pods, *net.hosts)
+    inside = [pod for pod in spec.pods if not pod.host_network]
+    items: tuple[Node | Pod | Host, ...] = (*spec.nodes, *inside, *net.hosts)
+    pod_names = netns_names(spec)
     for item in items:
-        if item.name in names or item.name in ("switch", "router"):
-            raise BadManifest(f"The name '{item.name}' is used twice.", "Names must differ.")
-        names.add(item.name)
+        name = pod_names[item.namespace, item.name] if isinstance(item, Pod) else item.name
+        if name in names or name in ("switch", "router"):
+            raise BadManifest(f"The name '{name}' is used twice.", "Names must differ.")
+        names.add(name)
         if item.ip in owners:
             raise BadManifest(f"{item.name} and {owners[item.ip]} both have address {item.ip}.")
         owners[item.ip] = item.name
@@ -95,11 +100,27 @@ def check(spec: ClusterSpec) -> None:
             raise BadManifest(
                 f"Pod {pod.name} names an unknown node '{pod.node}'.", f"Known: {known}."
             )
-        if not nodes[pod.node].pod_cidr.contains(pod.ip):
+        if pod.host_network:
+            if pod.ip != nodes[pod.node].ip:
+                problem = f"Pod {pod.name} is on the network of {pod.node}, and its address"
+                raise BadManifest(f"{problem} is {pod.ip}.", f"Write {nodes[pod.node].ip}.")
+        elif not nodes[pod.node].pod_cidr.contains(pod.ip):
             raise BadManifest(
                 f"Pod {pod.name}: {pod.ip} is not in {nodes[pod.node].pod_cidr}, "
                 f"the range of {pod.node}."
             )
+
+
+def netns_names(spec: ClusterSpec) -> dict[tuple[str, str], str]:
+    """(Kubernetes namespace, name) of every pod -> the name of its network namespace: the pod's
+    own, unless another pod has it too; its node's, if it is on the host's network."""
+    count = Counter(name for _, name in {(pod.namespace, pod.name) for pod in spec.pods})
+    return {
+        (pod.namespace, pod.name): pod.node
+        if pod.host_network
+        else (pod.name if count[pod.name] == 1 else f"{pod.namespace}/{pod.name}")
+        for pod in spec.pods
+    }
 
 
 def _one_of(words: tuple[str, ...]) -> str:
@@ -215,15 +236,18 @@ def _start_kube_proxy(ns: Netns, spec: ClusterSpec, node: Node) -> None:
 # -- pods -----------------------------------------------------------------------------------------
 
 
-def plug_pod(network: Network, spec: ClusterSpec, pod: Pod) -> Netns:
+def plug_pod(network: Network, spec: ClusterSpec, pod: Pod, name: str = "") -> Netns:
     """What the runtime and Docker (or a CNI plugin) do for a pod: the pause container makes the
     namespace; a veth pair joins it to the node's bridge; the containers open their sockets."""
     node = next(n for n in spec.nodes if n.name == pod.node)
     host = network[node.name]
-    ns = network.add(Netns(pod.name, "pod"))
-    ns.containers = ("pause", *(container.name for container in pod.containers))
-    _plug_in(host, spec, node, pod, ns)
-    _write_files(ns, spec, pod)
+    if pod.host_network:
+        ns = host
+    else:
+        ns = network.add(Netns(name or pod.name, "pod"))
+        ns.containers = ("pause", *(container.name for container in pod.containers))
+        _plug_in(host, spec, node, pod, ns)
+        _write_files(ns, spec, pod)
     for at, container in enumerate(pod.containers):
         process = pod.name if at == 0 else f"{pod.name}-{container.name}"
         for proto, port, ip in container.listens:
@@ -271,9 +295,20 @@ def _prepare_runtime(ns: Netns, spec: ClusterSpec, node: Node) -> None:
     cni.install(ns, net.bridge, hairpin=net.hairpin)
 
 
+def _veth(pod: Pod) -> str:
+    """The host's side of a pod's veth pair. A device's name has at most 15 letters: the names of
+    most workloads' pods are too long, and a hash stands for them."""
+    plain = f"veth-{pod.name}"
+    if len(plain) <= 15:
+        return plain
+    from hashlib import sha1
+
+    return "veth" + sha1(f"{pod.namespace}.{pod.name}".encode()).hexdigest()[:8]
+
+
 def _plug_in(host: Netns, spec: ClusterSpec, node: Node, pod: Pod, ns: Netns) -> None:
     """The pod's veth pair, its address and its default route, by Docker or by CNI."""
-    veth = f"veth-{pod.name}"
+    veth = _veth(pod)
     if _by_docker(spec):
         from k8snetlib.kube import docker
 

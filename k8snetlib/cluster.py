@@ -6,6 +6,7 @@ packets is in ``linux``; all knowledge of flannel and Kubernetes in their rooms.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from k8snetlib.flannel.options import Options
     from k8snetlib.linux.chance import Dice
 
+#: How kubectl shortens the kinds of workloads.
+SHORT_KINDS = {
+    "deployment": "deploy", "replicaset": "rs", "statefulset": "sts", "daemonset": "ds",
+}  # fmt: skip
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -86,16 +91,38 @@ class Cluster:
     def _aliases(self) -> dict[str, str]:
         """Every name people may write for a namespace -> the namespace's own name."""
         aliases = {name: name for name in self.network.netns}
-        for pod in self.spec.pods:
-            for alias in (f"pod/{pod.name}", f"{pod.namespace}/{pod.name}"):
-                aliases[alias] = pod.name
-            aliases[f"pod/{pod.namespace}/{pod.name}"] = pod.name
+        names = self._pod_names()
+        count = Counter(name for _, name in names)
+        for (namespace, name), own in names.items():
+            if count[name] == 1:
+                aliases |= {name: own, f"pod/{name}": own}
+            aliases |= {f"{namespace}/{name}": own, f"pod/{namespace}/{name}": own}
         for node in self.spec.nodes:
             aliases[f"node/{node.name}"] = node.name
         return aliases
 
+    def _pod_names(self) -> dict[tuple[str, str], str]:
+        from k8snetlib.assembly import netns_names
+
+        return netns_names(self.spec)
+
+    def _workload_pods(self) -> dict[str, str]:
+        """The names of workloads, as ``kubectl exec`` takes them -> their first pod's namespace."""
+        found: dict[str, str] = {}
+        names = self._pod_names()
+        for workload in self.spec.workloads:
+            kind, name, namespace = workload.kind.lower(), workload.name, workload.namespace
+            for pod in self.spec.pods:
+                if workload.owns(pod) and not pod.terminating:
+                    own = names[pod.namespace, pod.name]
+                    for alias in (name, f"{kind}/{name}", f"{SHORT_KINDS[kind]}/{name}"):
+                        found.setdefault(alias, own)
+                        found.setdefault(f"{namespace}/{alias}", own)
+                    break
+        return found
+
     def _namespace(self, name: str) -> Netns:
-        aliases = self._aliases()
+        aliases = {**self._workload_pods(), **self._aliases()}
         if name in aliases:
             return self.network.netns[aliases[name]]
         if is_ip(name):
