@@ -7,6 +7,7 @@
 * ``address_bands(cluster)`` draws the three networks, and who has which address in them.
 * ``reachability(cluster)`` sends from every host to every other, and shows who arrived, as whom.
 * ``draw_stacks`` and ``draw_mtu`` set side by side how several backends carry the same packet.
+* ``chain_map(cluster, "backend-svc", node="node1")`` draws a Service's chains and their counters.
 * ``timeline(cluster)`` shows what happened in etcd, and what each flanneld heard of it.
 
 They read an ``Exchange`` (its packets, names and topology), or the cluster or namespace they name.
@@ -14,6 +15,7 @@ This room loads neither IPython nor anywidget before a player is shown.
 """
 
 from k8snetlib.views.bands import address_bands
+from k8snetlib.views.chain_map import chain_map
 from k8snetlib.views.flow import packet_flow
 from k8snetlib.views.matrix import Matrix, reachability
 from k8snetlib.views.picture import Picture, draw
@@ -23,6 +25,6 @@ from k8snetlib.views.timeline import timeline
 from k8snetlib.views.xray import pod_xray
 
 __all__ = [
-    "Matrix", "Picture", "Player", "address_bands", "draw", "draw_mtu",
+    "Matrix", "Picture", "Player", "address_bands", "chain_map", "draw", "draw_mtu",
     "draw_stacks", "packet_flow", "play", "pod_xray", "reachability", "timeline",
 ]  # fmt: skip
