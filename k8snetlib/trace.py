@@ -50,6 +50,7 @@ HOOK_BOXES: Mapping[str, tuple[str, ...]] = {
     "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
     "filter": ("INPUT", "FORWARD", "OUTPUT"),
     "security": ("INPUT", "FORWARD", "OUTPUT"),
+    "ipvs": ("INPUT", "FORWARD", "OUTPUT"),
 }
 
 _TABLES = {
@@ -58,6 +59,7 @@ _TABLES = {
     "nat": "address translation; its rules see only the first packet of a connection",
     "filter": "rules that let packets pass, or stop them",
     "security": "a second filter, for security modules",
+    "ipvs": "the kernel's load balancer: requests to a real server, answers back",
 }
 _HOOKS = {
     "PREROUTING": "for what has just arrived, before it is routed",

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from k8snetlib.address import number
+from k8snetlib.linux.netfilter.match_ipvs import IpvsMatch
 from k8snetlib.linux.netfilter.probe import Probe, Test, no, quoted
 from k8snetlib.packet import Icmp, Tcp, Udp
 
@@ -434,7 +435,7 @@ class Physdev(NamedTuple):
 
 Match: TypeAlias = (
     Comment | Ports | IcmpType | Multiport | Conntrack | Mark | Statistic | AddrType | Recent
-    | MatchSet | Limit | Physdev
+    | MatchSet | Limit | Physdev | IpvsMatch
 )  # fmt: skip
 
 

@@ -48,15 +48,17 @@ class Ruleset:
     """All tables of one network namespace. Chains are shared between copies; counters are not.
 
     ``memory`` is what matches like ``limit`` remember, by rule; the values are immutable.
-    ``watcher`` is called when a rule or a chain changed.
+    ``watcher`` is called when a rule or a chain changed. ``ipvs``: the load balancer has virtual
+    servers, so its boxes hang in the hooks, too.
     """
 
-    __slots__ = ("_active", "_tracks", "counters", "memory", "tables", "watcher")
+    __slots__ = ("_active", "_tracks", "counters", "ipvs", "memory", "tables", "watcher")
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, Chain]] = {}
         self.counters: dict[tuple[str, str], list[list[int]]] = {}
         self.memory: dict[object, Any] = {}
+        self.ipvs = False
         self._active: dict[str, tuple[str, ...]] = {}
         self._tracks: bool | None = None
         self.watcher: Callable[[], None] | None = None
@@ -89,7 +91,9 @@ class Ruleset:
         found = self._active.get(hook)
         if found is None:
             own = ("conntrack", "nat", "confirm") if self.tracks else ()
-            here = [box for box in boxes if box != "nat" and self.used(box, hook)]
+            here = [
+                box for box in boxes if box[:4] == "ipvs" or (box != "nat" and self.used(box, hook))
+            ]
             found = self._active[hook] = tuple(b for b in boxes if b in own or b in here)
         return found
 
