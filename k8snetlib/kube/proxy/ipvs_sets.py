@@ -6,7 +6,6 @@ Source: kube-proxy's pkg/proxy/ipvs/ipset.go.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_network
 from typing import NamedTuple
 
 from k8snetlib.linux.ipset import IpSet
@@ -87,7 +86,7 @@ SETS: Mapping[str, SetInfo] = {
         "Kubernetes nodeport SCTP port with externalTrafficPolicy=local with type 'hash ip:port'",
     ),
     HEALTH_CHECK: SetInfo("bitmap:port", "Kubernetes health check node port"),
-    IPVS_IPS: SetInfo("hash:ip", "Kubernetes IPVS service VIPs"),
+    IPVS_IPS: SetInfo("hash:ip", "Addresses on the ipvs interface"),
 }
 
 
@@ -108,19 +107,3 @@ def empty_sets(family: str) -> dict[str, IpSet]:
     return {
         name: IpSet(set_name(name, family), info.kind, family=inet) for name, info in SETS.items()
     }
-
-
-def is_valid(kind: str, entry: str) -> bool:
-    """True if kube-proxy takes an entry: ports are from 1 to 65535 (0 where a bitmap is asked), a
-    network has a length."""
-    parts = entry.split(",")
-    port = parts[1] if kind.startswith("hash:ip,port") else parts[0]
-    number = port.rpartition(":")[2]
-    if kind != "hash:ip" and not (number.isdigit() and 0 <= int(number) <= 65535):
-        return False
-    if kind == "hash:ip,port,net":
-        try:
-            ip_network(parts[2])
-        except ValueError:
-            return False
-    return True

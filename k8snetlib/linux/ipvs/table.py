@@ -19,6 +19,7 @@ Source: ipvsadm(8), ip_vs_ctl.c, ip_vs_conn.c.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from ipaddress import ip_address
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -197,6 +198,10 @@ class Ipvs:
         self._hang()
         return service
 
+    def virtual_servers(self) -> list[VirtualServer]:
+        """All, as ``ipvsadm`` sorts them: protocol, address, port."""
+        return sorted(self.services.values(), key=_place)
+
     def service(self, key: Key) -> VirtualServer:
         """The virtual server of that name; raises ``K8sNetError`` if there is none."""
         try:
@@ -354,6 +359,11 @@ class Ipvs:
             made.template = copy(connection.template)
             other.connections[made.ends] = other.answers[made.answer] = made
         return other
+
+
+def _place(server: VirtualServer) -> tuple[int, int, int, int]:
+    address = ip_address(server.ip)
+    return address.version, PROTOCOLS.index(server.proto), int(address), server.port
 
 
 def check_scheduler(name: str) -> None:
