@@ -22,11 +22,11 @@ from k8snetlib.flannel import subnet_env, udp
 from k8snetlib.flannel.config import NetConf, check_network_config, parse_config
 from k8snetlib.flannel.daemon import Flanneld
 from k8snetlib.flannel.ip import FlannelError
-from k8snetlib.flannel.kube_subnet import NodeApi, NodeObject
 from k8snetlib.flannel.link import EtcdLink, KubeLink
 from k8snetlib.flannel.options import Options, parse_options
 from k8snetlib.flannel.registry import PREFIX
 from k8snetlib.kube.api import BACKENDS, PROXY_MODES, ClusterSpec, Host, Node, Pod
+from k8snetlib.kube.apiserver import ApiServer
 from k8snetlib.kube.network import net_conf
 from k8snetlib.linux.netns import Device, Netns
 from k8snetlib.linux.network import Network
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 NODE_SYSCTLS = {
     "net.ipv4.ip_forward": 1,
-    "net.ipv4.conf.all.route_localnet": 1,
     "net.bridge.bridge-nf-call-iptables": 1,
 }
 KUBELET_PORT = 10250
@@ -51,6 +50,7 @@ def assemble(spec: ClusterSpec, seed: int = 0) -> Network:
     ``NotModelled`` for what this version does not carry."""
     check(spec)
     network = Network(seed)
+    api = _start_api_server(network, spec)
     switch = _switch(network)
     flannel = _flannel(spec)
     for node in spec.nodes:
@@ -61,7 +61,7 @@ def assemble(spec: ClusterSpec, seed: int = 0) -> Network:
     for pod in spec.pods:
         plug_pod(network, spec, pod)
     _start_services(network, spec)
-    _start_flannel(network, spec, flannel)
+    _start_flannel(network, spec, flannel, api)
     return network
 
 
@@ -110,6 +110,16 @@ def pod_mtu(spec: ClusterSpec) -> int:
         spec.network.mtu
         - {"udp": udp.OVERHEAD, "vxlan": OVERHEAD, "host-gw": 0}[spec.network.backend]
     )
+
+
+def _start_api_server(network: Network, spec: ClusterSpec) -> ApiServer:
+    """The API server, with all that the spec says there is."""
+    api = ApiServer(network)
+    network.agents.add(api)
+    with api.at_once():
+        for value in (*spec.nodes, *spec.pods, *spec.services, *spec.slices):
+            api.put(value)
+    return api
 
 
 # -- the node network -----------------------------------------------------------------------------
@@ -175,11 +185,29 @@ def _open_sockets(ns: Netns, host: Host) -> None:
 
 
 def _start_services(network: Network, spec: ClusterSpec) -> None:
-    """The daemons of a node that this version has only as systemd units."""
-    units = {"kubelet": "kubelet: The Kubernetes Node Agent", "kube-proxy": "Kubernetes Kube Proxy"}
+    """kubelet on every node (a systemd unit, and its rules), then kube-proxy."""
+    mode = spec.network.proxy_mode
     for node in spec.nodes:
-        for name, description in units.items():
-            install(Service(network[node.name], name, description, f"/usr/bin/{name}")).start()
+        ns = network[node.name]
+        description = "kubelet: The Kubernetes Node Agent"
+        install(Service(ns, "kubelet", description, "/usr/bin/kubelet")).start()
+        if mode != "none":
+            _start_kube_proxy(ns, spec, node)
+
+
+def _start_kube_proxy(ns: Netns, spec: ClusterSpec, node: Node) -> None:
+    from k8snetlib.kube.proxy import iptables
+    from k8snetlib.kube.proxy.config import Detector, ProxyConfig
+    from k8snetlib.kube.proxy.daemon import KubeProxy
+
+    net = spec.network
+    config = ProxyConfig(
+        node.name, node.ip, labels=node.labels, detector=Detector("CIDR", str(net.pod_network)),
+        service_cidrs=(str(net.service_network),),
+    )  # fmt: skip
+    if net.proxy_mode == "iptables":
+        iptables.kubelet_rules(ns.ruleset)
+    install(KubeProxy(ns, net.proxy_mode, config)).start()
 
 
 # -- pods -----------------------------------------------------------------------------------------
@@ -264,17 +292,12 @@ def _flannel(spec: ClusterSpec) -> _Flannel:
     return _Flannel(text, parse_config(text), parse_options(words))
 
 
-def _start_flannel(network: Network, spec: ClusterSpec, flannel: _Flannel) -> None:
-    """etcd (or the API server) with flannel's configuration, and a flanneld on every node; each
-    asks for the subnet that its ``subnet.env`` names."""
+def _start_flannel(network: Network, spec: ClusterSpec, flannel: _Flannel, api: ApiServer) -> None:
+    """Where flannel's leases are (etcd, or the API server), and a flanneld on every node; each asks
+    for the subnet that its ``subnet.env`` names."""
     text, _, options = flannel
     kube = options.kube_subnet_mgr
-    if kube:
-        api = NodeApi(network)
-        network.agents.add(api)
-        for node in spec.nodes:
-            api.put(NodeObject(node.name, node.pod_cidr))
-    else:
+    if not kube:
         server = EtcdServer(network)
         network.agents.add(server)
         server.way().put(Put(f"{PREFIX}/config".encode(), text.encode()))

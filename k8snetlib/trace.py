@@ -293,11 +293,13 @@ class Step(NamedTuple):
 
 class Hop(NamedTuple):
     """One packet's visit to one network namespace; ``device`` is where it came in ("": it began
-    here, sent by a process or by the kernel itself)."""
+    here, sent by a process or by the kernel itself). ``evaluated`` is how many firewall rules this
+    kernel had to test for it, matched or not."""
 
     netns: str
     device: str
     steps: tuple[Step, ...]
+    evaluated: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """This hop as JSON-ready values."""
@@ -341,6 +343,15 @@ class Trace(NamedTuple):
         """The namespace where ``last`` happened."""
         last = self.last
         return next(hop.netns for hop in self.hops if any(step is last for step in hop.steps))
+
+    @property
+    def evaluated(self) -> dict[str, int]:
+        """How many firewall rules each kernel on the way had to test for this packet."""
+        counts: dict[str, int] = {}
+        for hop in self.hops:
+            if hop.evaluated:
+                counts[hop.netns] = counts.get(hop.netns, 0) + hop.evaluated
+        return counts
 
     @property
     def delivered(self) -> bool:

@@ -19,7 +19,7 @@ ROOMS = [
     {"errors"},
     {"address"},
     {"packet"},
-    {"wire", "topology", "trace", "words", "story"},
+    {"wire", "topology", "trace", "words", "story", "fates"},
     {"linux"},
     {"etcd"},
     {"flannel", "kube"},

@@ -20,7 +20,10 @@ from k8snetlib.address import Prefix
 
 BACKENDS = ("udp", "vxlan", "host-gw")
 SUBNET_MANAGERS = ("etcd", "kube")
-PROXY_MODES = ("iptables", "nftables", "ipvs")
+#: ``none``: no kube-proxy runs; Services are addresses that nobody serves.
+PROXY_MODES = ("iptables", "nftables", "ipvs", "none")
+#: The ``podCIDR`` of a node that has none.
+NO_RANGE = Prefix(0, 0)
 
 
 class Listen(NamedTuple):
@@ -60,12 +63,14 @@ class Pod(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A node: its address in the node network, and the range its pods get addresses from."""
+    """A node: its address in the node network, and the range its pods get addresses from
+    (``NO_RANGE``: the controller manager has given it none)."""
 
     name: str
     ip: str
     pod_cidr: Prefix
     labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
 
 
 # -- Services -------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from k8snetlib.packet import (
 )
 from tests.linux.test_conntrack import HANDSHAKE, feed, tcp
 from tests.linux.test_details import WEB2, said, walk, warm
+from tests.packets import loaded
 
 # -- conntrack ------------------------------------------------------------------------------------
 
@@ -348,7 +349,7 @@ def test_a_refusal_points_at_the_word(text: str, says: str) -> None:
     ],
 )  # fmt: skip
 def test_physdev(text: str, ports: tuple[str, str], hit: bool) -> None:
-    p = Probe(Cluster.example()["node1"], SEGMENT, "docker0", "docker0", 0, 0.0, lambda: 0.5)
+    p = Probe(Cluster.example()["node1"], SEGMENT, "docker0", "docker0", 0, 0.0, loaded(0.5))
     p.physin, p.physout = ports
     assert all(test(p) for test in parse_rule(f"-m physdev {text}").compile()) is hit
 
@@ -376,7 +377,7 @@ def test_every_rejection_is_told_by_its_name(what: str, reason: str) -> None:
 )
 def test_matching_at_the_edges(text: str, packet: Packet, hit: bool) -> None:
     """In the kernel's tcp_mt and udp_mt a later fragment matches nothing."""
-    p = Probe(Cluster.example()["node1"], packet, "docker0", "eth0", 0, 0.0, lambda: 0.5)
+    p = Probe(Cluster.example()["node1"], packet, "docker0", "eth0", 0, 0.0, loaded(0.5))
     assert all(test(p) for test in parse_rule(text).compile()) is hit
 
 
@@ -391,7 +392,7 @@ def test_matching_at_the_edges(text: str, packet: Packet, hit: bool) -> None:
 )  # fmt: skip
 def test_matches_that_count(text: str, times: range, hits: list[int]) -> None:
     ns, (test,) = Cluster.example()["node1"], parse_rule(text).compile()
-    found = [test(Probe(ns, SEGMENT, "", "", 0, float(t), lambda: 0.0)) for t in times]
+    found = [test(Probe(ns, SEGMENT, "", "", 0, float(t), loaded(0.0))) for t in times]
     assert [n for n, hit in enumerate(found) if hit] == hits
 
 
@@ -402,7 +403,7 @@ def test_recent_keeps_twenty_time_stamps() -> None:
         (test,) = parse_rule(f"-m recent {action} --name {action[2:]} --rsource").compile()
         ns.recent.setdefault(action[2:], {}).setdefault(0x0A010F02, (0.0,))
         for now in range(30):
-            assert test(Probe(ns, SEGMENT, "", "", 0, float(now), lambda: 0.0))
+            assert test(Probe(ns, SEGMENT, "", "", 0, float(now), loaded(0.0)))
         assert ns.recent[action[2:]][0x0A010F02] == tuple(map(float, range(10, 30)))
 
 

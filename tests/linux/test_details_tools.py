@@ -6,6 +6,7 @@ import pytest
 
 from k8snetlib import Cluster
 from k8snetlib.errors import BadCommand
+from k8snetlib.linux.tools import run
 
 #: A rule, how ``iptables -nvL`` ends its line, how ``nft list`` puts it (None: not modelled).
 LISTED = [
@@ -130,6 +131,65 @@ def test_what_the_tools_refuse(command: str, says: str, hint: str) -> None:
         Cluster.example()["router"].sh(command)
     assert says in caught.value.message
     assert hint in caught.value.hint
+
+
+def _down(first: int, last: int) -> list[str]:
+    """A staircase of chains, each with a jump to the next."""
+    steps = range(first, last)
+    return [*(f"-N S{n}" for n in range(first, last + 1)), *(f"-A S{n} -j S{n + 1}" for n in steps)]
+
+
+ROUND = ["-N A", "-N B", "-A A -j B", "-A B -j A"]
+#: Commands one after the other, and what iptables 1.8.9 on Linux 6.18 says to the last one.
+LINKS = {
+    "chains that lead round in a loop, and nobody enters": (ROUND, ""),
+    "a chain that jumps to itself": (["-N A", "-A A -p tcp -j A"], ""),
+    "a base chain that would enter a loop": ([*ROUND, "-A INPUT -j B"], "APPEND INPUT"),
+    "... by goto": ([*ROUND, "-A FORWARD -g A"], "APPEND FORWARD"),
+    "... behind an ACCEPT": ([*ROUND, "-A OUTPUT -j ACCEPT", "-A OUTPUT -j A"], "APPEND OUTPUT"),
+    "a loop that closes behind a base chain": (
+        ["-N A", "-N B", "-A INPUT -j A", "-A A -j B", "-A B -p udp", "-I B 1 -j A"], "INSERT B"
+    ),
+    "... by a rule in place of another": (
+        ["-N A", "-A INPUT -j A", "-A A -p udp", "-R A 1 -j A"], "REPLACE A"
+    ),
+    "another rule, beside a loop that nobody enters": ([*ROUND, "-A INPUT -p tcp"], ""),
+    "a chain twice is no loop": (["-N A", "-N B", "-A A -j B", "-A INPUT -j A", "-A INPUT -j B"], ""),
+    "fifteen chains below a base chain": ([*_down(1, 15), "-A INPUT -j S1"], ""),
+    "sixteen": ([*_down(0, 15), "-A INPUT -j S0"], "APPEND INPUT"),
+    "sixteen, by goto at the end": (
+        [*_down(1, 15), "-N X", "-A INPUT -j S1", "-A S15 -g X"], "APPEND S15"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("commands", "refused"), LINKS.values(), ids=LINKS)
+def test_how_far_jumps_may_lead(commands: list[str], refused: str) -> None:
+    """tests/kernel/test_save_real.py types the same in a real namespace."""
+    router = Cluster.example()["router"]
+    for command in commands[:-1]:
+        router.sh(f"iptables {command}")
+    before = router.sh("iptables-save")
+    if not refused:
+        assert router.sh(f"iptables {commands[-1]}") == ""
+        return
+    with pytest.raises(BadCommand) as caught:
+        router.sh(f"iptables {commands[-1]}")
+    verb, chain = refused.split()
+    said = f"RULE_{verb} failed (Too many links): rule in chain {chain}"
+    assert caught.value.message == f"iptables v1.8.9 (nf_tables):  {said}"
+    assert "do they go round" in caught.value.hint.lower()
+    assert router.sh("iptables-save") == before
+
+
+def test_a_loop_is_restored_only_if_nobody_enters_it() -> None:
+    router = Cluster.example()["router"]
+    text = "*filter\n:A - [0:0]\n-A A -j A\n-A INPUT -j A\nCOMMIT\n"
+    with pytest.raises(BadCommand, match=r"RULE_APPEND failed \(Too many links\)"):
+        run(router, "iptables-restore", stdin=text)
+    assert "-N A" not in router.sh("iptables -S")
+    assert run(router, "iptables-restore", stdin=text.replace("-A INPUT -j A\n", "")) == ""
+    assert "-A A -j A" in router.sh("iptables -S")
 
 
 def test_zeroing_one_rule_s_counters() -> None:

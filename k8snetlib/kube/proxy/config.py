@@ -100,9 +100,9 @@ class NodePortAddresses(NamedTuple):
 
 class ProxyConfig(NamedTuple):
     """kube-proxy's options on one node. ``node_ips`` are all its addresses, ``node_ip`` the
-    primary one, ``labels`` those of its Node object. Of IPVS mode: ``scheduler``,
-    ``exclude_cidrs`` (virtual servers that are none of its business), ``strict_arp`` (a node
-    answers ARP for the addresses of the device alone that was asked)."""
+    primary one, ``labels`` those of its Node object; ``sync_period`` is in seconds. Of IPVS mode:
+    ``scheduler``, ``exclude_cidrs`` (virtual servers that are none of its business),
+    ``strict_arp`` (ARP is answered for the addresses of the device alone that was asked)."""
 
     node: str
     node_ip: str
@@ -121,6 +121,7 @@ class ProxyConfig(NamedTuple):
     service_cidrs: tuple[str, ...] = ()
     tcp_liberal: bool = False
     nfacct: frozenset[str] = frozenset()
+    sync_period: float = 30.0
 
     @property
     def mark(self) -> str:

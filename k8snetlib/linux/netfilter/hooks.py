@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from k8snetlib.address import mask, number
 from k8snetlib.linux import icmp
-from k8snetlib.linux.conntrack import INVALID, Connection, Seen, rewrite
+from k8snetlib.linux.conntrack import FULL, INVALID, Connection, Seen, rewrite
 from k8snetlib.linux.ipvs import path
 from k8snetlib.linux.netfilter.rule import Nat, Probe, Reject
 from k8snetlib.packet import (
@@ -85,7 +85,8 @@ def run_hook(
     for box in ruleset.active(hook, boxes):
         if box == "conntrack":
             if visit.seen is None:
-                _track(visit, hook, packet, in_dev or out_dev)
+                if not _track(visit, hook, packet, in_dev or out_dev):
+                    return None
                 p = None
         elif box == "confirm":
             if not _confirm(visit, hook, packet, in_dev or out_dev):
@@ -131,7 +132,7 @@ def _probe(
     visit: Visit, packet: Packet, in_dev: str, out_dev: str, ports: tuple[str, str]
 ) -> Probe:
     network = visit.network
-    p = Probe(visit.ns, packet, in_dev, out_dev, visit.mark, network.now, network.random.random)
+    p = Probe(visit.ns, packet, in_dev, out_dev, visit.mark, network.now, network.dice)
     p.physin, p.physout = ports
     if visit.through_bridge is not None:  # known as long as this kernel has the packet
         p.physin = visit.through_bridge[0].name
@@ -144,9 +145,14 @@ def _probe(
 # -- conntrack ------------------------------------------------------------------------------------
 
 
-def _track(visit: Visit, hook: str, packet: Packet, device: str) -> None:
+def _track(visit: Visit, hook: str, packet: Packet, device: str) -> bool:
+    """Finds a packet's connection; False: it ends here."""
     ns, network = visit.ns, visit.network
     seen = ns.conntrack.track(packet, network.now)
+    if seen is FULL:
+        why = "nf_conntrack: table full, dropping packet ({} connections)"
+        visit.step("conntrack", "drop", device, packet, why, (len(ns.conntrack),))
+        return False
     visit.seen = seen
     args: tuple[str, ...] = ()
     if seen is INVALID:
@@ -158,6 +164,7 @@ def _track(visit: Visit, hook: str, packet: Packet, device: str) -> None:
         why, args = "conntrack: {} the connection {}: {}", (side, _short(seen), seen.word)
     entry = seen.conn.entry if seen.conn is not None else None
     visit.step("conntrack", "pass", device, packet, why, args, entry)
+    return True
 
 
 def _short(seen: Seen) -> str:

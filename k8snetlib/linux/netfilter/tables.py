@@ -10,7 +10,7 @@ What may not live here: the text of rules (``syntax``), one chain (``chain``), h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from k8snetlib.errors import K8sNetError, unknown_name
@@ -35,6 +35,14 @@ BASE_CHAINS: dict[str, tuple[str, ...]] = {
 }
 
 
+#: How many chains can be entered one from another, the base chain counted (NFT_JUMP_STACK_SIZE).
+_DEEPEST = 16
+#: What to say to whom the kernel refuses a rule for it.
+TOO_MANY = (
+    f"From a base chain jumps would lead through more than {_DEEPEST} chains. Do they go round?"
+)
+
+
 class Result(NamedTuple):
     """How a run through a base chain ended: ACCEPT or DROP, and what to do besides."""
 
@@ -48,11 +56,11 @@ class Ruleset:
     """All tables of one network namespace. Chains are shared between copies; counters are not.
 
     ``memory`` is what matches like ``limit`` remember, by rule; the values are immutable.
-    ``watcher`` is called when a rule or a chain changed. ``ipvs``: the load balancer has virtual
-    servers, so its boxes hang in the hooks, too.
+    ``watchers`` are called, by name, when a rule or a chain changed. ``ipvs``: the load balancer
+    has virtual servers, so its boxes hang in the hooks, too.
     """
 
-    __slots__ = ("_active", "_tracks", "counters", "ipvs", "memory", "tables", "watcher")
+    __slots__ = ("_active", "_tracks", "counters", "ipvs", "memory", "tables", "watchers")
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, Chain]] = {}
@@ -61,7 +69,7 @@ class Ruleset:
         self.ipvs = False
         self._active: dict[str, tuple[str, ...]] = {}
         self._tracks: bool | None = None
-        self.watcher: Callable[[], None] | None = None
+        self.watchers: dict[str, Callable[[], None]] = {}
 
     def clone(self) -> Ruleset:
         """A copy: shares the chains, has counters of its own."""
@@ -119,8 +127,8 @@ class Ruleset:
     def changed(self) -> None:
         """Rules or policies changed: what was known about them is found out again."""
         self._active, self._tracks = {}, None
-        if self.watcher is not None:
-            self.watcher()
+        for watcher in self.watchers.values():
+            watcher()
 
     def table(self, name: str) -> dict[str, Chain]:
         """A table, made with its base chains if it is not there yet."""
@@ -134,6 +142,21 @@ class Ruleset:
         """Puts a chain in place of the one of its name; its counters start from zero."""
         self.table(table)[chain.name] = chain
         self.counters.pop((table, chain.name), None)
+        self.changed()
+
+    def put_all(self, table: str, chains: Iterable[Chain]) -> None:
+        """Puts several chains at once."""
+        there = self.table(table)
+        for chain in chains:
+            there[chain.name] = chain
+            self.counters.pop((table, chain.name), None)
+        self.changed()
+
+    def drop_all(self, table: str, names: Iterable[str]) -> None:
+        """Takes several user chains away at once, that nobody else jumps to."""
+        for name in list(names):
+            self.table(table).pop(name, None)
+            self.counters.pop((table, name), None)
         self.changed()
 
     def new_chain(self, table: str, name: str) -> None:
@@ -260,6 +283,23 @@ class Ruleset:
                 seen.add(target.chain)
                 todo += [r.target for r in self.tables[table][target.chain].rules]
         return False
+
+
+def too_many_links(chains: Mapping[str, Chain]) -> bool:
+    """True if jumps lead from a base chain through more than 16 chains, or round in a loop.
+
+    Chains that no base chain leads to may do so: the kernel looks only when one does.
+    Source: nft_chain_validate(); seen in Linux 6.18 with iptables 1.8.9.
+    """
+    here = {name for name, chain in chains.items() if chain.policy is not None}
+    for _ in range(_DEEPEST):
+        here = {
+            rule.target.chain
+            for name in here
+            for rule in chains[name].rules
+            if isinstance(rule.target, Jump)
+        }
+    return bool(here)
 
 
 def _end(verdict: str, matched: list[Matched], target: object) -> Result:

@@ -56,6 +56,7 @@ TOOLS: Mapping[str, Tool] = {
     "ls": cat.ls,
     "nft": nft.run,
     "ping": ping.run,
+    "rm": cat.rm,
     "ss": ss.run,
     "sysctl": sysctl.run,
     "systemctl": systemctl.run,
