@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from k8snetlib.address import ZERO_MAC, Prefix, mask, number, parse_ip
 from k8snetlib.errors import K8sNetError, unknown_name
 from k8snetlib.linux.conntrack import Table
+from k8snetlib.linux.ipset import IpSet
+from k8snetlib.linux.ipvs.table import Ipvs
 from k8snetlib.linux.netfilter.tables import Ruleset
 from k8snetlib.linux.route import Route, RouteTable
 
@@ -51,9 +53,9 @@ class VxlanConfig(NamedTuple):
 
 
 class Device(NamedTuple):
-    """A network device. ``kind`` is lo, veth, bridge, tun or vxlan; ``peer`` is the other end of a
-    veth pair as (namespace, device); ``master`` is the bridge it is a port of; ``owner`` is the
-    process that holds a TUN device open; ``mtu`` in bytes."""
+    """A network device. ``kind`` is lo, veth, bridge, tun, vxlan or dummy; ``peer`` is the other
+    end of a veth pair as (namespace, device); ``master`` is the bridge it is a port of; ``owner``
+    is the process that holds a TUN device open; ``mtu`` in bytes."""
 
     name: str
     kind: str
@@ -140,6 +142,7 @@ class Netns:
         "files",
         "fragments",
         "ipsets",
+        "ipvs",
         "listeners",
         "local",
         "name",
@@ -189,7 +192,8 @@ class Netns:
         self.ruleset = Ruleset()
         self.conntrack = Table()
         self.recent: dict[str, dict[int, tuple[float, ...]]] = {}
-        self.ipsets: dict[str, Any] = {}
+        self.ipsets: dict[str, IpSet] = {}
+        self.ipvs = Ipvs(self.ruleset)
         self.fragments: dict[tuple[str, str, int, int], tuple[float, list[Any]]] = {}
         self.pmtu: dict[str, tuple[int, float]] = {}
         self.redirects: dict[str, tuple[int, float]] = {}
@@ -393,6 +397,7 @@ class Netns:
         other.files = dict(self.files)
         other.watcher = None
         other.ruleset = self.ruleset.clone()
+        other.ipvs = self.ipvs.clone(other.ruleset)
         other.conntrack = self.conntrack.clone()
         other.recent = {name: dict(seen) for name, seen in self.recent.items()}
         other.ipsets = dict(self.ipsets)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _KIND_FLAGS = {
     "lo": ("LOOPBACK",),
     "tun": ("POINTOPOINT", "MULTICAST", "NOARP"),
+    "dummy": ("BROADCAST", "NOARP"),
 }
 _ETHERNET_FLAGS = ("BROADCAST", "MULTICAST")
 
@@ -67,7 +68,7 @@ def state(ns: Netns, device: Device) -> str:
         return "LOWERLAYERDOWN" if _lower_is_down(ns, device) else "DOWN"
     portless = device.kind == "bridge" and not ns.ports.get(device.name)
     # Nobody tells the kernel the state of these: it knows only that they work.
-    return "UNKNOWN" if device.kind in ("lo", "tun", "vxlan") or portless else "UP"
+    return "UNKNOWN" if device.kind in ("lo", "tun", "vxlan", "dummy") or portless else "UP"
 
 
 def _lower_is_down(ns: Netns, device: Device) -> bool:
@@ -112,6 +113,8 @@ def link_netns(device: Device) -> str:
 def first_line(ns: Netns, device: Device, *, mode: bool) -> str:
     """The line that ``ip link`` and ``ip address`` begin a device with (``mode``: ip link's)."""
     queue = "pfifo_fast" if device.kind == "tun" else "noqueue"
+    if device.kind == "dummy" and not device.up:
+        queue = "noop"  # it never was up
     words = [f"{device.ifindex}: {full_name(ns, device)}: {flags(ns, device)} mtu {device.mtu}"]
     words.append(f"qdisc {queue}")
     if device.master:
@@ -119,7 +122,9 @@ def first_line(ns: Netns, device: Device, *, mode: bool) -> str:
     words.append(f"state {state(ns, device)}")
     if mode:
         words.append("mode DEFAULT")
-    words.append(f"group default qlen {500 if device.kind == 'tun' else 1000}")
+    words.append("group default")
+    if device.kind != "dummy":
+        words.append(f"qlen {500 if device.kind == 'tun' else 1000}")
     return " ".join(words)
 
 
