@@ -425,7 +425,7 @@ def _go_on(_: Visit, visit: Visit) -> None:
         following(visit, *args)
 
 
-_TO_MYSELF = Route(Prefix(127 << 24, 8), "lo")
+_TO_MYSELF = Route(Prefix.parse("127.0.0.0/8"), "lo")
 
 _ARRIVES = {
     "veth": "arrives on {}",

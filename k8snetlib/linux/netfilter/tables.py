@@ -44,6 +44,8 @@ _DEEPEST = 16
 TOO_MANY = (
     f"From a base chain jumps would lead through more than {_DEEPEST} chains. Do they go round?"
 )
+#: What iptables says to whom would drop packets in the nat table.
+NO_FILTER = 'The "nat" table is not intended for filtering, the use of DROP is therefore inhibited.'
 
 
 class Result(NamedTuple):
