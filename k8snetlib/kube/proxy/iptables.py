@@ -140,7 +140,7 @@ class Proxier:
         An ``iptables-restore`` is all or nothing: one that fails changes nothing, and the next sync
         will be a full one.
         """
-        full = self.need_full or self.now - self.last_full > FULL_SYNC_PERIOD
+        full = self.need_full or self.now - self.last_full >= FULL_SYNC_PERIOD
         if full:
             self._ensure_jumps()
         large = sum(len(endpoints.get(name, ())) for name in services) > LARGE

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from k8snetlib.address import mask, number
 from k8snetlib.linux import icmp
-from k8snetlib.linux.conntrack import INVALID, Connection, Seen, rewrite
+from k8snetlib.linux.conntrack import FULL, INVALID, Connection, Seen, rewrite
 from k8snetlib.linux.netfilter.rule import Nat, Probe, Reject
 from k8snetlib.packet import (
     ACK,
@@ -75,7 +75,8 @@ def run_hook(
     for box in ruleset.active(hook, HOOKS[hook]):
         if box == "conntrack":
             if visit.seen is None:
-                _track(visit, hook, packet, in_dev or out_dev)
+                if not _track(visit, hook, packet, in_dev or out_dev):
+                    return None
                 p = None
         elif box == "confirm":
             if not _confirm(visit, hook, packet, in_dev or out_dev):
@@ -132,9 +133,14 @@ def _probe(
 # -- conntrack ------------------------------------------------------------------------------------
 
 
-def _track(visit: Visit, hook: str, packet: Packet, device: str) -> None:
+def _track(visit: Visit, hook: str, packet: Packet, device: str) -> bool:
+    """Finds a packet's connection; False: it ends here."""
     ns, network = visit.ns, visit.network
     seen = ns.conntrack.track(packet, network.now)
+    if seen is FULL:
+        why = "nf_conntrack: table full, dropping packet ({} connections)"
+        visit.step("conntrack", "drop", device, packet, why, (len(ns.conntrack),))
+        return False
     visit.seen = seen
     args: tuple[str, ...] = ()
     if seen is INVALID:
@@ -146,6 +152,7 @@ def _track(visit: Visit, hook: str, packet: Packet, device: str) -> None:
         why, args = "conntrack: {} the connection {}: {}", (side, _short(seen), seen.word)
     entry = seen.conn.entry if seen.conn is not None else None
     visit.step("conntrack", "pass", device, packet, why, args, entry)
+    return True
 
 
 def _short(seen: Seen) -> str:

@@ -60,11 +60,11 @@ class Ruleset:
     """All tables of one network namespace. Chains are shared between copies; counters are not.
 
     ``memory`` is what matches like ``limit`` remember, by rule; the values are immutable.
-    ``watcher`` is called when a rule or a chain changed. ``nft`` are the tables of nftables (None:
-    there never was one); ``netfilter.nft`` puts them there.
+    ``watchers`` are called, by name, when a rule or a chain changed. ``nft`` are the tables of
+    nftables (None: there is none).
     """
 
-    __slots__ = ("_active", "_tracks", "counters", "memory", "nft", "tables", "watcher")
+    __slots__ = ("_active", "_tracks", "counters", "memory", "nft", "tables", "watchers")
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, Chain]] = {}
@@ -73,7 +73,7 @@ class Ruleset:
         self.nft: Nftables | None = None
         self._active: dict[str, tuple[Any, ...]] = {}
         self._tracks: bool | None = None
-        self.watcher: Callable[[], None] | None = None
+        self.watchers: dict[str, Callable[[], None]] = {}
 
     def clone(self) -> Ruleset:
         """A copy: shares the chains, has counters of its own."""
@@ -162,8 +162,8 @@ class Ruleset:
     def changed(self) -> None:
         """Rules or policies changed: what was known about them is found out again."""
         self._active, self._tracks = {}, None
-        if self.watcher is not None:
-            self.watcher()
+        for watcher in self.watchers.values():
+            watcher()
 
     def load_nft(self, text: str, now: float = 0.0) -> int:
         """``nft -f``: carries out a text, all or nothing; returns its number of operations.
