@@ -54,7 +54,6 @@ TOOLS: Mapping[str, Tool] = {
     "iptables": iptables.run,
     "iptables-save": iptables_save.run,
     "ls": cat.ls,
-    "nft": nft.run,
     "ping": ping.run,
     "rm": cat.rm,
     "ss": ss.run,
@@ -66,6 +65,7 @@ TOOLS: Mapping[str, Tool] = {
 #: Those that read a text besides their words.
 READERS: Mapping[str, Callable[[Netns, list[str], str], str]] = {
     "iptables-restore": iptables_save.restore,
+    "nft": nft.run,
 }
 
 _BETWEEN = frozenset({";", "&&"})
