@@ -63,8 +63,8 @@ class Ruleset:
 
     ``memory`` is what matches like ``limit`` remember, by rule; the values are immutable.
     ``watchers`` are called, by name, when a rule or a chain changed. ``nft`` are the tables of
-    nftables (None: there never was one); ``load_nft`` puts them there. ``ipvs``: the load balancer
-    has virtual servers, so its boxes hang in the hooks, too.
+    nftables (None: there is none). ``ipvs``: the load balancer has virtual servers, so its boxes
+    hang in the hooks, too.
     """
 
     __slots__ = ("_active", "_tracks", "counters", "ipvs", "memory", "nft", "tables", "watchers")

@@ -61,7 +61,6 @@ TOOLS: Mapping[str, Tool] = {
     "iptables-save": iptables_save.run,
     "ipvsadm": ipvsadm.run,
     "ls": cat.ls,
-    "nft": nft.run,
     "nslookup": nslookup.run,
     "ping": ping.run,
     "rm": cat.rm,
@@ -74,6 +73,7 @@ TOOLS: Mapping[str, Tool] = {
 #: Those that read a text besides their words.
 READERS: Mapping[str, Callable[[Netns, list[str], str], str]] = {
     "iptables-restore": iptables_save.restore,
+    "nft": nft.run,
 }
 
 _BETWEEN = frozenset({";", "&&"})
