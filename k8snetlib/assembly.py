@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 NODE_SYSCTLS = {
     "net.ipv4.ip_forward": 1,
-    "net.ipv4.conf.all.route_localnet": 1,
     "net.bridge.bridge-nf-call-iptables": 1,
 }
 KUBELET_PORT = 10250
@@ -188,11 +187,29 @@ def _open_sockets(ns: Netns, host: Host) -> None:
 
 
 def _start_services(network: Network, spec: ClusterSpec) -> None:
-    """The daemons of a node that this version has only as systemd units."""
-    units = {"kubelet": "kubelet: The Kubernetes Node Agent", "kube-proxy": "Kubernetes Kube Proxy"}
+    """kubelet on every node (a systemd unit, and its rules), then kube-proxy."""
+    mode = spec.network.proxy_mode
     for node in spec.nodes:
-        for name, description in units.items():
-            install(Service(network[node.name], name, description, f"/usr/bin/{name}")).start()
+        ns = network[node.name]
+        description = "kubelet: The Kubernetes Node Agent"
+        install(Service(ns, "kubelet", description, "/usr/bin/kubelet")).start()
+        if mode != "none":
+            _start_kube_proxy(ns, spec, node)
+
+
+def _start_kube_proxy(ns: Netns, spec: ClusterSpec, node: Node) -> None:
+    from k8snetlib.kube.proxy import iptables
+    from k8snetlib.kube.proxy.config import Detector, ProxyConfig
+    from k8snetlib.kube.proxy.daemon import KubeProxy
+
+    net = spec.network
+    config = ProxyConfig(
+        node.name, node.ip, labels=node.labels, detector=Detector("CIDR", str(net.pod_network)),
+        service_cidrs=(str(net.service_network),),
+    )  # fmt: skip
+    if net.proxy_mode == "iptables":
+        iptables.kubelet_rules(ns.ruleset)
+    install(KubeProxy(ns, net.proxy_mode, config)).start()
 
 
 # -- pods -----------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ packets is in ``linux``; all knowledge of flannel and Kubernetes in their rooms.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from k8snetlib.address import is_ip
@@ -18,10 +18,14 @@ from k8snetlib.topology import Topology
 from k8snetlib.trace import Exchange
 
 if TYPE_CHECKING:
+    from random import Random
+
     from k8snetlib.etcd.agent import EtcdServer
     from k8snetlib.etcd.store import Client
+    from k8snetlib.fates import Fate
     from k8snetlib.flannel.daemon import Flanneld
     from k8snetlib.flannel.options import Options
+    from k8snetlib.linux.chance import Dice
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -185,6 +189,26 @@ class Cluster:
             network, ns, dst, port, proto=proto, sport=sport, ttl=ttl, payload=payload, df=df,
             names=(source, target),
         )  # fmt: skip
+
+    def outcomes(
+        self, source: str, target: str, port: int | None = None, *, proto: str = "tcp",
+        **options: Any,
+    ) -> tuple[Fate, ...]:  # fmt: skip
+        """All that can become of a packet, each with its exact probability.
+
+        Parameters as for ``send``. Nothing is sent in this cluster: every way in which the kernels'
+        load balancing can fall is tried on a copy of its own. Ways that end alike, with the same
+        receiver and under the same addresses, are one fate. The likeliest comes first.
+        """
+        from k8snetlib.fates import fates
+        from k8snetlib.linux.chance import every_way
+
+        def run(dice: Callable[[Random], Dice]) -> Exchange:
+            copy = self.clone()
+            copy.network.dice = dice(copy.network.random)
+            return copy.send(source, target, port, proto=proto, **options)
+
+        return fates(every_way(run))
 
     def _endpoint(self, name: str) -> str | None:
         containers = {f"{pod.name}-{c.name}" for pod in self.spec.pods for c in pod.containers[1:]}

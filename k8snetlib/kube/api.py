@@ -20,7 +20,8 @@ from k8snetlib.address import Prefix
 
 BACKENDS = ("udp", "vxlan", "host-gw")
 SUBNET_MANAGERS = ("etcd", "kube")
-PROXY_MODES = ("iptables", "nftables", "ipvs")
+#: ``none``: no kube-proxy runs; Services are addresses that nobody serves.
+PROXY_MODES = ("iptables", "nftables", "ipvs", "none")
 #: The ``podCIDR`` of a node that has none.
 NO_RANGE = Prefix(0, 0)
 

@@ -25,6 +25,10 @@ SUFFIXES = (".yaml", ".yml", ".json")
 Loader = Callable[[str, str], Iterator[Any]]
 
 
+class Noted(UserWarning):
+    """Something in the manifests that was read as it is, and that looks like a mistake."""
+
+
 class PassedOver(UserWarning):
     """Objects in a manifest that this version does not read; the rest has been read."""
 
@@ -36,7 +40,8 @@ def read_manifests(*paths: str | Path) -> ClusterSpec:
     """The cluster that manifests describe.
 
     Parameters: files (.yaml, .yml, .json) or folders, whose files are read in the order of their
-    names. Kinds that are not modelled are passed over, and named in one ``PassedOver`` warning.
+    names. Kinds that are not modelled are passed over, and named in one ``PassedOver`` warning;
+    endpoints that are nobody's address are kept, and named in one ``Noted`` warning.
     Raises ``BadManifest`` for what cannot be read; it names file, document, line and field.
     """
     if not paths:
@@ -52,15 +57,19 @@ def read_manifests(*paths: str | Path) -> ClusterSpec:
                 raise BadManifest(f"{place.at(0)}: must be a mapping, not {document!r:.40}.")
             parse(Fields(document, place), objects)
     spec = compose(objects)
-    if objects.passed_over:
-        warnings.warn(_summary(objects.passed_over), PassedOver, stacklevel=2)
+    for category, title, things in (
+        (PassedOver, "Passed over", objects.passed_over),
+        (Noted, "Noted", objects.notes),
+    ):
+        if things:
+            warnings.warn(_summary(title, things), category, stacklevel=2)
     return spec
 
 
-def _summary(passed_over: list[str]) -> str:
-    shown = "; ".join(passed_over[:5])
-    more = len(passed_over) - 5
-    return f"Passed over: {shown}{f'; and {more} more' if more > 0 else ''}."
+def _summary(title: str, things: list[str]) -> str:
+    shown = "; ".join(things[:5])
+    more = len(things) - 5
+    return f"{title}: {shown}{f'; and {more} more' if more > 0 else ''}."
 
 
 def _files(paths: tuple[str | Path, ...]) -> Iterator[Path]:

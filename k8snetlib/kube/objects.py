@@ -50,9 +50,10 @@ class ServiceObject(NamedTuple):
 
 
 class Objects:
-    """Everything that was read, kind by kind; ``passed_over`` says what was left out, and why."""
+    """Everything that was read, kind by kind; ``passed_over`` says what was left out, and why;
+    ``notes`` what is as it was written, and looks like a mistake."""
 
-    __slots__ = ("networks", "nodes", "passed_over", "pods", "services", "slices")
+    __slots__ = ("networks", "nodes", "notes", "passed_over", "pods", "services", "slices")
 
     def __init__(self) -> None:
         self.networks: list[NetworkSpec] = []
@@ -61,6 +62,7 @@ class Objects:
         self.services: list[ServiceObject] = []
         self.slices: list[EndpointSlice] = []
         self.passed_over: list[str] = []
+        self.notes: list[str] = []
 
 
 # -- one function a kind --------------------------------------------------------------------------
@@ -217,7 +219,23 @@ def compose(objects: Objects) -> ClusterSpec:
         if own not in {(s.namespace, s.service) for s in slices} and found.service.selector:
             slices.append(_selected(found, objects))
     found_network = objects.networks[0] if objects.networks else default_network(nodes, services)
+    known = {n.ip for n in nodes} | {p.ip for p in pods} | {h.ip for h in found_network.hosts}
+    names = {(p.name, p.ip) for p in pods}
+    slices = [_with_known_pods(found, known, names, objects) for found in slices]
     return ClusterSpec(found_network, nodes, pods, services, tuple(slices))
+
+
+def _with_known_pods(
+    found: EndpointSlice, known: set[str], pods: set[tuple[str, str]], objects: Objects
+) -> EndpointSlice:
+    """The slice with names of pods that are there. An endpoint that is nobody's address is noted:
+    kube-proxy sends packets there all the same."""
+    for endpoint in found.endpoints:
+        if endpoint.ip not in known:
+            service = f"Service {found.namespace}/{found.service}"
+            objects.notes.append(f"{endpoint.ip}, an endpoint of {service}, is no pod of these")
+    endpoints = tuple(e if (e.pod, e.ip) in pods else e._replace(pod="") for e in found.endpoints)
+    return found._replace(endpoints=endpoints)
 
 
 def _no_twins(objects: Objects) -> None:

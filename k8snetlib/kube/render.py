@@ -14,6 +14,7 @@ from k8snetlib.errors import BadManifest
 from k8snetlib.kube.api import (
     ClusterSpec,
     Container,
+    EndpointSlice,
     Listen,
     Node,
     Pod,
@@ -32,14 +33,26 @@ _READY = [{"type": "Ready", "status": "True"}]
 def objects_of(spec: ClusterSpec) -> dict[str, list[Object]]:
     """File name -> the documents in it."""
     nodes = {node.name: node for node in spec.nodes}
+    pods = {(pod.name, pod.ip) for pod in spec.pods}
     files = {
         "network.yaml": [network_object(spec.network)],
         "nodes.yaml": [node_object(node) for node in spec.nodes],
         "pods.yaml": [pod_object(pod, nodes) for pod in spec.pods],
         "services.yaml": [service_object(service) for service in spec.services],
-        "endpointslices.yaml": [slice_object(found) for found in spec.slices],
+        "endpointslices.yaml": [slice_object(_checked(found, pods)) for found in spec.slices],
     }
     return {name: documents for name, documents in files.items() if documents}
+
+
+def _checked(found: EndpointSlice, pods: set[tuple[str, str]]) -> EndpointSlice:
+    """The slice; ``BadManifest`` if an endpoint names a pod that is not there."""
+    for endpoint in found.endpoints:
+        if endpoint.pod and (endpoint.pod, endpoint.ip) not in pods:
+            raise BadManifest(
+                f"EndpointSlice {found.name} names an unknown endpoint '{endpoint.pod}'.",
+                "Add the pod, or leave out the endpoint's pod.",
+            )
+    return found
 
 
 def node_object(node: Node) -> Object:

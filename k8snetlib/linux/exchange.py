@@ -111,10 +111,13 @@ def _exchange(
 
 
 def silent_end(packets: tuple[Trace, ...], patience: float = PATIENCE) -> tuple[str, str]:
-    """Nobody answered: the last packet that got nowhere says why."""
+    """Nobody answered: the last packet that got nowhere says why (a redirect is no part of it)."""
     for trace in reversed(packets):
         last = trace.last
-        if trace.label.startswith("ARP") or last.verdict not in ("drop", "error"):
+        if trace.label.startswith(("ARP", "ICMP redirect")) or last.verdict not in (
+            "drop",
+            "error",
+        ):
             continue
         # By a rule, a policy or a full table it is dropped; else it is merely lost.
         filtered = " " in last.stage or last.stage == "conntrack"

@@ -77,7 +77,7 @@ class Visit:
         self.pieces: dict[int, Visit] = {}
         self.steps: list[Step] = []
         self.todo: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
-        flight.hops.append((ns.name, device, self.steps))
+        flight.visits.append(self)
 
     def step(
         self,
@@ -108,7 +108,8 @@ class Visit:
         ports: tuple[str, str] = ("", ""),
     ) -> Packet | None:
         """Takes the packet through a netfilter hook; None: it ends here."""
-        if not self.ns.ruleset.tables:
+        ruleset = self.ns.ruleset
+        if not ruleset.tables and ruleset.nft is None:
             return packet
         return run_hook(self, hook, packet, in_dev, out_dev, ports)
 
@@ -145,6 +146,7 @@ class Visit:
             return
         device = self.ns.devices[str(port.master)]
         self._seen(device.name, "in", upwards)
+        self.longest = 0  # ip_rcv() clears what br_netfilter noted
         why = "the bridge hands the frame to its own host, as if {} had received it"
         self.step("receive", "pass", device.name, upwards, why, (device.name,))
         self._link_in(device, upwards, bridged=self.through_bridge is not None)
@@ -309,7 +311,7 @@ class Visit:
             icmp.send_error(self, device, packet, TIME_EXCEEDED, 0)
             return
         mtu = self.ns.devices[route.dev].mtu
-        if ip.df and packet.length > mtu:
+        if ip.df and (self.longest if self.pieces else packet.length) > mtu:
             why = "{} bytes do not fit into {} (MTU {}), and don't-fragment is set: tell the sender"
             args = (packet.length, route.dev, mtu)
             self.step("forward", "error", device.name, packet, why, args)
@@ -377,7 +379,7 @@ class Visit:
         if packet.length <= mtu:
             send(self, packet)
             return
-        first, *rest = split(packet, mtu)
+        first, *rest = split(packet, mtu, self.pieces)
         why = "{} bytes in pieces of at most {}: {} fragments"
         args = (packet.length, mtu, 1 + len(rest))
         self.step("fragment", "pass", device.name, first, why, args, None, packet)

@@ -11,8 +11,8 @@ import yaml
 from k8snetlib import Cluster
 from k8snetlib.address import Prefix
 from k8snetlib.errors import BadManifest
-from k8snetlib.kube.api import Container, Listen, example_spec
-from k8snetlib.kube.manifests import PassedOver, read_manifests, write_manifests
+from k8snetlib.kube.api import Container, EndpointPort, Listen, example_spec
+from k8snetlib.kube.manifests import Noted, PassedOver, read_manifests, write_manifests
 
 NODE = """\
 apiVersion: v1
@@ -85,6 +85,13 @@ def read(tmp_path, *documents, name="all.yaml"):
         return read_manifests(file)
 
 
+def ready(spec):
+    """The addresses that are ready behind the first Service."""
+    service = spec.services[0]
+    own = [s for s in spec.slices if (s.namespace, s.service) == (service.namespace, service.name)]
+    return [endpoint.ip for s in own for endpoint in s.endpoints if endpoint.ready]
+
+
 # -- round trip -----------------------------------------------------------------------------------
 
 
@@ -103,8 +110,8 @@ def odd_spec():
     "spec",
     [
         *(example_spec(b, m) for b in ("udp", "vxlan", "host-gw") for m in ("iptables", "ipvs")),
-        example_spec()._replace(services=()),
-        example_spec()._replace(pods=(), services=()),
+        example_spec()._replace(services=(), slices=()),
+        example_spec()._replace(pods=(), services=(), slices=()),
         odd_spec(),
     ],
     ids=lambda spec: f"{spec.network.backend}-{spec.network.proxy_mode}-{len(spec.pods)}pods",
@@ -158,8 +165,9 @@ def test_json_lists_and_folders(tmp_path):
     (tmp_path / "notes.txt").write_text("not a manifest", encoding="utf-8")
     spec = read_manifests(tmp_path)
     assert [n.name for n in spec.nodes] == ["n1"]
-    assert spec.services[0].endpoints == ("a",)
-    assert spec.services[0].ports[0].target_port == 8080
+    assert ready(spec) == ["10.2.1.5"]
+    assert spec.services[0].ports[0].target_port == "web"
+    assert spec.slices[0].ports == (EndpointPort("", "tcp", 8080),)
 
 
 def test_without_a_network_document(tmp_path):
@@ -171,11 +179,11 @@ def test_without_a_network_document(tmp_path):
 
 
 ENDPOINTS = [
-    ("by-selector", (SERVICE,), ("a",)),
-    ("other-namespace", (SERVICE.replace("name: s", "name: s\n  namespace: other"),), ()),
-    ("not-ready", (SERVICE, SLICE.replace("ready: true", "ready: false")), ()),
-    ("by-address", (SERVICE, SLICE), ("a",)),
-    ("no-selector", (SERVICE.replace("selector: {app: a}", "").replace("web}", "8080}"),), ()),
+    ("by-selector", (SERVICE,), ["10.2.1.5"]),
+    ("other-namespace", (SERVICE.replace("name: s", "name: s\n  namespace: other"),), []),
+    ("not-ready", (SERVICE, SLICE.replace("ready: true", "ready: false")), []),
+    ("by-address", (SERVICE, SLICE), ["10.2.1.5"]),
+    ("no-selector", (SERVICE.replace("selector: {app: a}", "").replace("web}", "8080}"),), []),
 ]
 
 
@@ -184,7 +192,7 @@ ENDPOINTS = [
 )
 def test_endpoints(tmp_path, documents, endpoints):
     documents = [d.replace("targetPort: web", "targetPort: 8080") for d in documents]
-    assert read(tmp_path, NODE, POD, *documents).services[0].endpoints == endpoints
+    assert ready(read(tmp_path, NODE, POD, *documents)) == endpoints
 
 
 LISTENS = [
@@ -208,7 +216,6 @@ PASSED = [
     ("finished", POD.replace("Running", "Succeeded"), "which has ended"),
     ("headless", SERVICE.replace("10.96.0.7", "None"), "which is headless"),
     ("ipv6-slice", SLICE.replace("IPv4", "IPv6"), "not for IPv4"),
-    ("stray-endpoint", SERVICE.replace("web", "80") + "---\n" + SLICE.replace("10.2.1.5", "10.2.1.99"), "no pod of these"),
 ]  # fmt: skip
 
 
@@ -220,6 +227,19 @@ def test_passed_over_and_named(tmp_path, text, says):
         spec = read_manifests(file)
     assert len(caught) == 1 and says in str(caught[0].message)
     assert [n.name for n in spec.nodes] == ["n1"]
+
+
+def test_a_stray_endpoint_is_kept_and_named(tmp_path):
+    """kube-proxy sends packets there as well; only the pod that it names is unknown here."""
+    stray = SLICE.replace("10.2.1.5]", "10.2.1.99]\n  targetRef: {kind: Pod, name: gone}")
+    file = tmp_path / "x.yaml"
+    file.write_text("---\n".join((NODE, POD, SERVICE, stray)), encoding="utf-8")
+    with pytest.warns(
+        Noted, match=r"10\.2\.1\.99, .* Service default/s, is no pod of these"
+    ) as caught:
+        spec = read_manifests(file)
+    assert len(caught) == 1
+    assert ready(spec) == ["10.2.1.99"] and spec.slices[0].endpoints[0].pod == ""
 
 
 # -- refusals: the text, and what the message must contain ---------------------------------------

@@ -100,7 +100,7 @@ class NodePortAddresses(NamedTuple):
 
 class ProxyConfig(NamedTuple):
     """kube-proxy's options on one node. ``node_ips`` are all its addresses, ``node_ip`` the
-    primary one, ``labels`` those of its Node object."""
+    primary one, ``labels`` those of its Node object; ``sync_period`` is in seconds."""
 
     node: str
     node_ip: str
@@ -117,6 +117,7 @@ class ProxyConfig(NamedTuple):
     service_cidrs: tuple[str, ...] = ()
     tcp_liberal: bool = False
     nfacct: frozenset[str] = frozenset()
+    sync_period: float = 30.0
 
     @property
     def mark(self) -> str:

@@ -214,6 +214,11 @@ MATCHES: dict[str, Module] = {
         "--sport": _ports("source"), "--source-port": _ports("source"),
         "--dport": _ports("dest"), "--destination-port": _ports("dest"),
     }, {"proto": "udp"}),
+    "sctp": Module(r.Ports, {
+        "--sport": _ports("source"), "--source-port": _ports("source"),
+        "--dport": _ports("dest"), "--destination-port": _ports("dest"),
+    }, {"proto": "sctp"}),
+    "nfacct": Module(r.Nfacct, {"--nfacct-name": _string("name", "a counter")}),
     "icmp": Module(r.IcmpType, {"--icmp-type": _icmp_type}),
     "multiport": Module(r.Multiport, {
         "--dports": _multiport("dports"), "--destination-ports": _multiport("dports"),

@@ -9,7 +9,7 @@ from k8snetlib.errors import unknown_name
 from k8snetlib.linux.netfilter.chain import Chain
 from k8snetlib.linux.netfilter.rule import Jump, Rule
 from k8snetlib.linux.netfilter.syntax import RuleError, lines, parse_rule
-from k8snetlib.linux.netfilter.tables import BASE_CHAINS, Ruleset
+from k8snetlib.linux.netfilter.tables import BASE_CHAINS, TOO_MANY, Ruleset, too_many_links
 
 #: The order in which iptables-save prints the tables.
 ORDER = ("mangle", "raw", "filter", "security", "nat")
@@ -110,3 +110,5 @@ def _commit(
         old = work.tables[table].get(name)
         if old is None or list(old.rules) != rules or old.policy != policy:
             work.put(table, Chain(name, rules, policy))
+    if too_many_links(work.tables[table]):
+        raise RuleError(f"Line {n}, column 1: RULE_APPEND failed (Too many links).", TOO_MANY)

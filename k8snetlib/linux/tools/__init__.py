@@ -60,6 +60,7 @@ TOOLS: Mapping[str, Tool] = {
     "nft": nft.run,
     "nslookup": nslookup.run,
     "ping": ping.run,
+    "rm": cat.rm,
     "ss": ss.run,
     "sysctl": sysctl.run,
     "systemctl": systemctl.run,

@@ -79,7 +79,7 @@ class Heard(sockets.Client):
 
     def heard(self, flight: Flight) -> None:
         """Notes an answer, as the packet that arrived."""
-        self.answers.append((self.network.now, flight.hops[-1][2][-1].packet))
+        self.answers.append((self.network.now, flight.visits[-1].steps[-1].packet))
 
     def end(self, verdict: str, reason: str) -> None:
         """No answer is the last one: ping counts for itself."""
