@@ -16,6 +16,7 @@ from k8snetlib.linux.netfilter.save import restore
 from k8snetlib.linux.netfilter.tables import BASE_CHAINS
 from k8snetlib.trace import STAGES, VERDICTS
 from tests.clusters import with_a_virtual_server
+from k8snetlib.trace import HOOK_BOXES, STAGES, VERDICTS
 
 ENVIRONMENT = json.loads((Path(__file__).parent / "kernel" / "environment.json").read_text())
 
@@ -150,10 +151,19 @@ def with_a_rule_in_every_chain(cluster: Cluster) -> Cluster:
     return cluster
 
 
+def with_a_chain_of_nftables_in_every_hook(cluster: Cluster) -> Cluster:
+    """One rule of nftables that accepts, in every hook of node1."""
+    for hook in HOOK_BOXES["nft"]:
+        chain = f"type filter hook {hook.lower()} priority 10; accept;"
+        cluster["node1"].sh("nft -f -", f"table ip t {{ chain {hook} {{ {chain} }} }}")
+    return cluster
+
+
 def test_everything_recorded_is_from_the_closed_sets() -> None:
     """Stages, verdicts and outcomes; every reason can be read; every hop has a step."""
     plain, vxlan = Cluster.example(), Cluster.example("vxlan")
     ruled = with_a_rule_in_every_chain(Cluster.example())
+    chained = with_a_chain_of_nftables_in_every_hook(Cluster.example())
     seen: set[str] = set()
     walks: list[tuple[Cluster, str, dict[str, Any]]] = [
         (plain, "backend", {"port": 8080, "proto": "tcp"}),
@@ -166,6 +176,8 @@ def test_everything_recorded_is_from_the_closed_sets() -> None:
         (ruled, "backend", {"port": 8080, "proto": "tcp"}),
         (ruled, "node1", {"port": 10250, "proto": "tcp"}),
         (with_a_virtual_server(plain), "10.96.9.9", {"port": 80, "proto": "tcp"}),
+        (chained, "backend", {"port": 8080, "proto": "tcp"}),
+        (chained, "node1", {"port": 10250, "proto": "tcp"}),
     ]
     balanced = with_a_virtual_server(plain).connect("node1", "10.96.9.9", 80)
     assert balanced.ok

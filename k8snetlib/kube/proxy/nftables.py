@@ -39,9 +39,8 @@ from k8snetlib.kube.proxy.state import (
     family_of,
 )
 from k8snetlib.linux.netns import Netns
-from k8snetlib.linux.nftables.keys import show_key
+from k8snetlib.linux.nftables.keys import NftError, show_key
 from k8snetlib.linux.nftables.table import Element, Table
-from k8snetlib.linux.nftables.tokens import NftError
 
 FULL_SYNC_PERIOD = 3600.0
 #: Seconds that an emptied chain waits before it is deleted.

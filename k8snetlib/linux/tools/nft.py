@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from k8snetlib.errors import BadCommand
 from k8snetlib.linux.netfilter import rule as r
 from k8snetlib.linux.nftables import listing
+from k8snetlib.linux.nftables.keys import NftError
 from k8snetlib.linux.nftables.reader import read as parse
-from k8snetlib.linux.nftables.tokens import NftError
 from k8snetlib.linux.tools.iptables_list import counts_of
 from k8snetlib.packet import PROTO_NAMES
 
