@@ -126,7 +126,8 @@ class Netns:
 
     Parameters: ``name`` as people write it; ``role`` is node, pod, switch, router or host.
     ``services`` are the machine's systemd units; ``files`` the few files that daemons leave for
-    each other (path -> text); ``watcher`` is called when a device or an address changed.
+    each other (path -> text); ``watchers`` are called, by name, when a device or an address
+    changed.
     """
 
     __slots__ = (
@@ -162,7 +163,7 @@ class Netns:
         "tcp",
         "udp",
         "vxlan_fdb",
-        "watcher",
+        "watchers",
     )
 
     def __init__(self, name: str, role: str = "host") -> None:
@@ -185,7 +186,7 @@ class Netns:
         self.processes: dict[str, Any] = {}
         self.services: dict[str, Service] = {}
         self.files: dict[str, str] = {}
-        self.watcher: Callable[[], None] | None = None
+        self.watchers: dict[str, Callable[[], None]] = {}
         #: What can be typed here besides the tools of ``tools.TOOLS``: of a program that belongs to
         #: a room further on. Called with the namespace it is typed in, so a clone has its own.
         self.commands: dict[str, Callable[[Netns, list[str], str], str]] = {}
@@ -210,8 +211,8 @@ class Netns:
     def _changed(self) -> None:
         if self.network is not None:
             self.network.forget_names()
-        if self.watcher is not None:
-            self.watcher()
+        for watcher in tuple(self.watchers.values()):
+            watcher()
 
     def sh(self, command: str, stdin: str = "") -> str:
         """Types a command in this namespace and returns what the real tool would print.
@@ -395,7 +396,7 @@ class Netns:
         other.processes = {name: process.clone() for name, process in self.processes.items()}
         other.services = {}  # they take themselves along: see Network.clone
         other.files = dict(self.files)
-        other.watcher = None
+        other.watchers = {}
         other.ruleset = self.ruleset.clone()
         other.ipvs = self.ipvs.clone(other.ruleset)
         other.conntrack = self.conntrack.clone()

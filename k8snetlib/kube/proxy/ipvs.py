@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from math import ceil, inf
 
 from k8snetlib.address import mac_for
 from k8snetlib.errors import K8sNetError
@@ -27,6 +28,7 @@ from k8snetlib.kube.proxy.ipvs_plan import DEVICE, Plan, Wanted, is_excluded, ma
 from k8snetlib.kube.proxy.ipvs_sets import SETS, empty_sets, set_name
 from k8snetlib.kube.proxy.state import EndpointsMap, ServiceMap, family_of
 from k8snetlib.linux.ipset import destroy
+from k8snetlib.linux.ipvs.path import forget_expired
 from k8snetlib.linux.ipvs.table import Ipvs, Key, VirtualServer
 from k8snetlib.linux.netfilter.chain import Chain
 from k8snetlib.linux.netfilter.rule import Jump
@@ -59,7 +61,9 @@ class Proxier:
         self.ns, self.config = ns, config
         self.plan: Plan | None = None
         self.leaving: dict[Leaving, None] = {}
+        self.full_period = config.sync_period
         self._first = True
+        self._next_check = self._now + GRACEFUL_PERIOD
         ns.sysctls |= SYSCTLS | (STRICT_ARP if config.strict_arp else {})
 
     # -- syncing --------------------------------------------------------------------------------
@@ -69,6 +73,7 @@ class Proxier:
         self._ensure_chains()
         self._ensure_device()
         plan = make_plan(self.config, services, endpoints, self._addresses())
+        forget_expired(self.ns, self._now)
         self._sync_virtual(plan)
         self._sync_sets(plan)
         self._sync_rules(plan)
@@ -154,6 +159,24 @@ class Proxier:
             self.ns.ipvs.edit_server(key, ip, port, 0)
             self.leaving[key, ip, port] = None
 
+    @property
+    def _now(self) -> float:
+        return self.ns.network.now if self.ns.network is not None else 0.0
+
+    def due(self) -> float:
+        """When it acts by itself: at the next look at what leaves; never if nothing does."""
+        if not self.leaving:
+            return inf
+        late = max(0.0, self._now - self._next_check)
+        self._next_check += ceil(late / GRACEFUL_PERIOD) * GRACEFUL_PERIOD
+        return self._next_check
+
+    def act(self) -> None:
+        """Once a minute: deletes the real servers whose connections are gone."""
+        forget_expired(self.ns, self._now)
+        self.leaving = {one: None for one in self.leaving if not self._gone(*one)}
+        self._next_check = self._now + GRACEFUL_PERIOD
+
     def _gone(self, key: Key, ip: str, port: int) -> bool:
         service = self.ns.ipvs.services.get(key)
         server = service.server(ip, port) if service is not None else None
@@ -163,12 +186,6 @@ class Proxier:
             return False
         self.ns.ipvs.delete_server(key, ip, port)
         return True
-
-    def end_leaving(self) -> None:
-        """What kube-proxy does once a minute: deletes real servers whose connections are gone."""
-        now = self.ns.network.now if self.ns.network is not None else 0.0
-        self.ns.ipvs.expire(now)
-        self.leaving = {one: None for one in self.leaving if not self._gone(*one)}
 
     # -- the end --------------------------------------------------------------------------------
 
@@ -182,6 +199,7 @@ class Proxier:
         other = object.__new__(Proxier)
         other.ns, other.config, other.plan = ns, self.config, self.plan
         other.leaving, other._first = dict(self.leaving), self._first
+        other.full_period, other._next_check = self.full_period, self._next_check
         return other
 
 

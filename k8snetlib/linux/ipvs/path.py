@@ -76,20 +76,19 @@ def _setting(ns: Netns, name: str, default: int = 0) -> int:
     return ns.sysctls.get(f"net.ipv4.vs.{name}", default)
 
 
-def _expire(visit: Visit) -> None:
-    """Forgets what is over; a connection takes its conntrack entry along."""
-    for connection in visit.ns.ipvs.expire(visit.network.now):
+def forget_expired(ns: Netns, now: float) -> None:
+    """Forgets what is over at ``now`` (seconds); a connection takes its conntrack entry along."""
+    for connection in ns.ipvs.expire(now):
         if connection.tracked:
-            _drop_conntrack(visit, connection)
+            _drop_conntrack(ns, connection, now)
 
 
-def _drop_conntrack(visit: Visit, connection: Connection) -> None:
+def _drop_conntrack(ns: Netns, connection: Connection, now: float) -> None:
     proto, client, cport, virtual, vport = connection.ends
     number = next((n for n, name in PROTO_NAMES.items() if name == proto), 0)
-    table = visit.ns.conntrack
-    found = table.find(Tuple(number, client, cport, virtual, vport), visit.network.now)
+    found = ns.conntrack.find(Tuple(number, client, cport, virtual, vport), now)
     if found is not None:
-        table.remove(found[0])
+        ns.conntrack.remove(found[0])
 
 
 # -- answers --------------------------------------------------------------------------------------
@@ -100,7 +99,7 @@ def reply(visit: Visit, hook: str, packet: Packet, device: str) -> Packet:
     ipvs = visit.ns.ipvs
     if visit.balanced or not ipvs.answers:
         return packet
-    _expire(visit)
+    forget_expired(visit.ns, visit.network.now)
     ip, l4 = cast(IPv4, packet.headers[0]), packet.headers[1] if packet.headers[1:] else None
     if type(l4) is Icmp and l4.type in _PASSED_ON:
         return _error_back(visit, hook, packet, device)
@@ -147,7 +146,7 @@ def request(visit: Visit, hook: str, packet: Packet, device: str) -> Packet | No
     """
     if visit.balanced:
         return packet
-    _expire(visit)
+    forget_expired(visit.ns, visit.network.now)
     ns = visit.ns
     l4 = packet.headers[1] if packet.headers[1:] else None
     if type(l4) is Icmp:
@@ -208,7 +207,7 @@ def _ended(visit: Visit, hook: str, packet: Packet, device: str, found: Connecti
         old = seen is not None and seen.conn is not None and seen.conn.confirmed
         if not (found.tracked and old):
             return True
-        _drop_conntrack(visit, found)
+        _drop_conntrack(visit.ns, found, visit.network.now)
         why = (
             "the real server {} is gone: the connection ends here, and the next packet begins anew"
         )

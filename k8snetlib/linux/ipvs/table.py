@@ -172,8 +172,8 @@ class Template:
 
 
 class Ipvs:
-    """IPVS in one namespace. ``ruleset`` is told when it hangs itself into netfilter's hooks: with
-    the first virtual server, and out of them with the last."""
+    """IPVS in one namespace. It hangs itself into netfilter's hooks with the first virtual server,
+    and out of them with the last; ``ruleset``, which has the hooks, is told of every change."""
 
     __slots__ = ("_earliest", "answers", "connections", "ruleset", "services", "templates",
                  "timeouts")  # fmt: skip
@@ -217,6 +217,7 @@ class Ipvs:
             service.last, service.level = None, 0
         service.scheduler, service.persistent = scheduler, persistent
         service.flags = frozenset(flags)
+        self._hang()
 
     def delete(self, key: Key) -> None:
         """``ipvsadm -D``: the virtual server and its real servers. Connections stay until their
@@ -238,11 +239,13 @@ class Ipvs:
             raise K8sNetError("Destination already exists")
         server = RealServer(ip, port, weight)
         service.servers.insert(0, server)
+        self._hang()
         return server
 
     def edit_server(self, key: Key, ip: str, port: int, weight: int) -> None:
         """``ipvsadm -e``: another weight; raises ``K8sNetError`` if it is not there."""
         self._server(key, ip, port).weight = weight
+        self._hang()
 
     def delete_server(self, key: Key, ip: str, port: int) -> None:
         """``ipvsadm -d``: its connections are ended by their next packet."""
@@ -252,6 +255,7 @@ class Ipvs:
             service.last = service.servers[at - 1] if at else None
         service.servers.remove(server)
         server.available = False
+        self._hang()
 
     def _server(self, key: Key, ip: str, port: int) -> RealServer:
         server = self.service(key).server(ip, port)
@@ -260,9 +264,8 @@ class Ipvs:
         return server
 
     def _hang(self) -> None:
-        if self.ruleset.ipvs != bool(self.services):
-            self.ruleset.ipvs = bool(self.services)
-            self.ruleset.changed()
+        self.ruleset.ipvs = bool(self.services)
+        self.ruleset.changed()
 
     # -- connections ----------------------------------------------------------------------------
 

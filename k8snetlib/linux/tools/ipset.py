@@ -34,7 +34,7 @@ _PROTOCOLS = ("tcp", "udp", "sctp", "icmp")
 
 
 def run(ns: Netns, words: list[str]) -> str:
-    """``ipset list [NAME]``, ``ipset { add | del | test } NAME ENTRY``, ``ipset create NAME TYPE``"""
+    """``ipset list [NAME]``, ``ipset { add | del | test } NAME ENTRY``, ``ipset create N TYPE``"""
     options = {word for word in words if word in ("-n", "-name", "-t", "-terse", "-s", "-sorted",
                                                   "-exist", "-!")}  # fmt: skip
     line = Words([word for word in words if word not in options])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from k8snetlib.address import is_ip
 from k8snetlib.errors import BadCommand, K8sNetError
+from k8snetlib.linux.ipvs.path import forget_expired
 from k8snetlib.linux.ipvs.table import (
     Connection,
     Counters,
@@ -157,7 +158,7 @@ def _number(text: str, message: str) -> int:
 def _listed(ns: Netns, order: _Order) -> str:
     now = ns.network.now if ns.network is not None else 0.0
     ipvs = ns.ipvs
-    ipvs.expire(now)
+    forget_expired(ns, now)
     if "timeout" in order.chosen:
         times = (ipvs.timeouts[state] for state in ("ESTABLISHED", "FIN_WAIT", "UDP"))
         return f"Timeout (tcp tcpfin udp): {' '.join(str(int(t)) for t in times)}"
