@@ -23,7 +23,7 @@ ROOMS = [
     {"linux"},
     {"etcd"},
     {"flannel", "kube"},
-    {"assembly"},
+    {"assembly", "kubelet"},
     {"cluster", ""},  # "" is k8snetlib itself, which shows the cluster's names
     {"lab", "reach", "cost"},
     {"views"},
