@@ -66,5 +66,5 @@ def _missing() -> str:
     from importlib.util import find_spec
 
     if not _program():
-        return "The program etcd"
-    return "" if find_spec("etcd3gw") else "The Python library etcd3gw"
+        return "The program etcd (Debian: etcd-server)"
+    return "" if find_spec("etcd3gw") else "The Python library etcd3gw (pip install etcd3gw)"

@@ -48,9 +48,10 @@ def test_where_it_is_missing_one_sentence_says_so(
     monkeypatch.setenv("K8SNET_NBVAL", "1" if compared else "")
     real = RealEtcd()
     assert race(real.api) == ([True, False], b"node8")
-    assert real.missing == "The program etcd"
+    assert real.missing == "The program etcd (Debian: etcd-server)"
     assert real.note == (
         "" if compared else
-        "The program etcd is not installed here, so the model's own store stands in for etcd."
+        "The program etcd (Debian: etcd-server) is not installed here, "
+        "so the model's own store stands in for etcd."
     )  # fmt: skip
     real.stop()
