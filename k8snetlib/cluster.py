@@ -6,12 +6,13 @@ packets is in ``linux``; all knowledge of flannel and Kubernetes in their rooms.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from k8snetlib.address import is_ip
 from k8snetlib.errors import BadPacket, K8sNetError, UnknownName, unknown_name
-from k8snetlib.kube.api import ClusterSpec, EndpointSlice, Service, example_spec
+from k8snetlib.kube.api import ClusterSpec, EndpointSlice, Pod, Service, Workload, example_spec
 from k8snetlib.linux import exchange
 from k8snetlib.linux.netns import Netns
 from k8snetlib.topology import Topology
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     from k8snetlib.kube.proxy.daemon import KubeProxy
     from k8snetlib.linux.chance import Dice
 
+Object = TypeVar("Object")
+#: How kubectl shortens the kinds of workloads.
+SHORT_KINDS = {
+    "deployment": "deploy", "replicaset": "rs", "statefulset": "sts", "daemonset": "ds",
+}  # fmt: skip
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -42,8 +48,9 @@ class Cluster:
     def __init__(self, spec: ClusterSpec, *, seed: int = 0) -> None:
         from k8snetlib import assembly  # etcd, flannel and iptables load with the first cluster
 
-        self.spec = spec
+        self._spec = spec
         self.network = assembly.assemble(spec, seed)
+        self._seen = self._api().revision
 
     @classmethod
     def example(
@@ -70,6 +77,27 @@ class Cluster:
 
         return cls(read_manifests(*paths), seed=seed)
 
+    @property
+    def spec(self) -> ClusterSpec:
+        """What there is now: as the cluster was built, with the pods, workloads, Services and
+        EndpointSlices that the API server knows."""
+        api = self._api()
+        if api.revision != self._seen:
+            self._seen = api.revision
+            old = self._spec
+            self._spec = old._replace(
+                pods=_in_order(old.pods, [pod for pod in api.list(Pod) if pod.ip]),
+                workloads=_in_order(old.workloads, api.list(Workload)),
+                services=_in_order(old.services, api.list(Service)),
+                slices=_in_order(old.slices, api.list(EndpointSlice)),
+            )
+        return self._spec
+
+    def _api(self) -> ApiServer:
+        from k8snetlib.kube.apiserver import api_server
+
+        return api_server(self.network)
+
     # -- names ----------------------------------------------------------------------------------
 
     def __getitem__(self, name: str) -> Netns:
@@ -89,16 +117,38 @@ class Cluster:
     def _aliases(self) -> dict[str, str]:
         """Every name people may write for a namespace -> the namespace's own name."""
         aliases = {name: name for name in self.network.netns}
-        for pod in self.spec.pods:
-            for alias in (f"pod/{pod.name}", f"{pod.namespace}/{pod.name}"):
-                aliases[alias] = pod.name
-            aliases[f"pod/{pod.namespace}/{pod.name}"] = pod.name
+        names = self._pod_names()
+        count = Counter(name for _, name in names)
+        for (namespace, name), own in names.items():
+            if count[name] == 1:
+                aliases |= {name: own, f"pod/{name}": own}
+            aliases |= {f"{namespace}/{name}": own, f"pod/{namespace}/{name}": own}
         for node in self.spec.nodes:
             aliases[f"node/{node.name}"] = node.name
         return aliases
 
+    def _pod_names(self) -> dict[tuple[str, str], str]:
+        from k8snetlib.assembly import netns_names
+
+        return netns_names(self.spec)
+
+    def _workload_pods(self) -> dict[str, str]:
+        """The names of workloads, as ``kubectl exec`` takes them -> their first pod's namespace."""
+        found: dict[str, str] = {}
+        names = self._pod_names()
+        for workload in self.spec.workloads:
+            kind, name, namespace = workload.kind.lower(), workload.name, workload.namespace
+            for pod in self.spec.pods:
+                if workload.owns(pod) and not pod.terminating:
+                    own = names[pod.namespace, pod.name]
+                    for alias in (name, f"{kind}/{name}", f"{SHORT_KINDS[kind]}/{name}"):
+                        found.setdefault(alias, own)
+                        found.setdefault(f"{namespace}/{alias}", own)
+                    break
+        return found
+
     def _namespace(self, name: str) -> Netns:
-        aliases = self._aliases()
+        aliases = {**self._workload_pods(), **self._aliases()}
         if name in aliases:
             return self.network.netns[aliases[name]]
         if is_ip(name):
@@ -125,7 +175,7 @@ class Cluster:
         """Address and port behind a name; a Service's ports have names too."""
         from k8snetlib.kube import lookup
 
-        aliases, api = self._aliases(), self._api
+        aliases, api = self._aliases(), self._api()
         if is_ip(name):
             return lookup.Target(name, _number(name, port))
         services = lookup.named(api.list(Service), name)
@@ -286,12 +336,6 @@ class Cluster:
 
     # -- Kubernetes -----------------------------------------------------------------------------
 
-    @property
-    def _api(self) -> ApiServer:
-        from k8snetlib.kube.apiserver import api_server
-
-        return api_server(self.network)
-
     def kube_proxy(self, node: str) -> KubeProxy:
         """kube-proxy on a node: its mode, its options, its journal. Raises ``UnknownName``."""
         from k8snetlib.kube.proxy.daemon import KubeProxy
@@ -341,7 +385,7 @@ class Cluster:
     def clone(self) -> Cluster:
         """An independent copy, for a what-if."""
         other = object.__new__(Cluster)
-        other.spec = self.spec
+        other._spec, other._seen = self._spec, self._seen
         other.network = self.network.clone()
         return other
 
@@ -363,6 +407,15 @@ def _number(name: str, port: int | str | None) -> int | None:
             raise BadPacket(f"'{port}' is not a port of {name}.", hint)
         return int(port)
     return port or None
+
+
+def _in_order(old: tuple[Object, ...], now: list[Object]) -> tuple[Object, ...]:
+    """What there is now: what was there before first, in its old order."""
+    from k8snetlib.kube.apiserver import key_of
+
+    left = {key_of(each): each for each in now}
+    known = [left.pop(key) for key in map(key_of, old) if key in left]
+    return (*known, *left.values())
 
 
 def _options(words: str) -> Options:
