@@ -16,6 +16,7 @@ from k8snetlib.linux.nftables.rule_reader import parse_rule
 from k8snetlib.linux.nftables.ruleset import Nftables
 from k8snetlib.linux.nftables.statements import show_time
 from k8snetlib.trace import Step, rule_line
+from tests.clusters import bare as without_rules
 from tests.linux.test_netfilter import TCP_SYN
 from tests.test_cluster import with_a_rule_in_every_chain
 
@@ -23,12 +24,9 @@ from tests.test_cluster import with_a_rule_in_every_chain
 RULESET = (Path(__file__).parent / "ruleset.nft").read_text()
 
 
-def bare(backend: str = "host-gw") -> Cluster:
+def bare() -> Cluster:
     """The example cluster without a rule on any node."""
-    cluster = Cluster.example(backend, flanneld="--ip-masq=false --iptables-forward-rules=false")
-    for name in cluster.nodes:
-        cluster[name].sh("systemctl stop kube-proxy; nft flush ruleset")
-    return cluster
+    return without_rules("host-gw")
 
 
 def listed(nft: Nftables, now: float | None = 0.0) -> str:
