@@ -141,7 +141,11 @@ REFUSALS = {
     "ipset create PORTS bitmap:port range 0-9": "Set cannot be created: set with the same name",
     "ipset test PORTS 7": "7 is NOT in set PORTS.",
     "ipset destroy VIPS": "Set cannot be destroyed: it is in use by a kernel component",
-    "ipset add PORTS 70000": "Syntax error: '70000' is invalid as number",
+    "ipset add PORTS 70000": "Syntax error: '70000' is out of range 0-65535",
+    "ipset add PORTS many": "Syntax error: 'many' is invalid as number",
+    "ipset add VIPS": "Missing second mandatory argument to command add",
+    "ipset create": "Missing first mandatory argument to command create",
+    "ipset create Q": "Missing second mandatory argument to command create",
     "ipset add VIPS nowhere,tcp:80": "Syntax error: cannot parse nowhere",
     "ipset add VIPS 10.96.0.1,quic:80": "Syntax error: cannot parse 'quic' as a protocol",
 }
