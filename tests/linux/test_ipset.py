@@ -144,7 +144,7 @@ REFUSALS = {
     "ipset add PORTS 70000": "Syntax error: '70000' is out of range 0-65535",
     "ipset add PORTS many": "Syntax error: 'many' is invalid as number",
     "ipset add VIPS": "Missing second mandatory argument to command add",
-    "ipset create": "Missing first mandatory argument to command create",
+    "ipset create": "Missing mandatory argument to command create",
     "ipset create Q": "Missing second mandatory argument to command create",
     "ipset add VIPS nowhere,tcp:80": "Syntax error: cannot parse nowhere",
     "ipset add VIPS 10.96.0.1,quic:80": "Syntax error: cannot parse 'quic' as a protocol",

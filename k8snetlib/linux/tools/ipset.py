@@ -120,7 +120,7 @@ def _save(ns: Netns, line: Words, options: set[str]) -> str:
 
 def _word(line: Words, which: str, command: str) -> str:
     if not line:
-        raise BadCommand(f"{_SAYS}Missing {which} mandatory argument to command {command}")
+        raise BadCommand(f"{_SAYS}Missing {which}mandatory argument to command {command}")
     return line.next()
 
 
@@ -128,8 +128,8 @@ def _word(line: Words, which: str, command: str) -> str:
 
 
 def _create(ns: Netns, line: Words, options: set[str]) -> str:
-    name = _word(line, "first", "create")
-    kind = _word(line, "second", "create")
+    name = _word(line, "", "create")
+    kind = _word(line, "second ", "create")
     if kind not in TYPES:
         message = f"{_SAYS}Syntax error: typename '{kind}' is unknown"
         raise BadCommand(message, f"Here: {', '.join(TYPES)}.")
@@ -148,7 +148,7 @@ def _create(ns: Netns, line: Words, options: set[str]) -> str:
 
 def _add(ns: Netns, line: Words, options: set[str]) -> str:
     one = _set(ns, line)
-    entry = _entry(one, _word(line, "second", "add"))
+    entry = _entry(one, _word(line, "second ", "add"))
     if entry in one.entries and not options & {"-exist", "-!"}:
         raise BadCommand(f"{_SAYS}Element cannot be added to the set: it's already added")
     ns.ipsets[one.name] = one.with_entries(one.entries | {entry})
@@ -157,7 +157,7 @@ def _add(ns: Netns, line: Words, options: set[str]) -> str:
 
 def _del(ns: Netns, line: Words, options: set[str]) -> str:
     one = _set(ns, line)
-    entry = _entry(one, _word(line, "second", "del"))
+    entry = _entry(one, _word(line, "second ", "del"))
     if entry not in one.entries and not options & {"-exist", "-!"}:
         raise BadCommand(f"{_SAYS}Element cannot be deleted from the set: it's not added")
     ns.ipsets[one.name] = one.with_entries(one.entries - {entry})
@@ -166,7 +166,7 @@ def _del(ns: Netns, line: Words, options: set[str]) -> str:
 
 def _test(ns: Netns, line: Words, options: set[str]) -> str:
     one = _set(ns, line)
-    text = _word(line, "second", "test")
+    text = _word(line, "second ", "test")
     if _entry(one, text) in one.entries:
         return f"Warning: {text} is in set {one.name}."
     raise BadCommand(f"{text} is NOT in set {one.name}.")
