@@ -111,7 +111,7 @@ class Visit:
     ) -> Packet | None:
         """Takes the packet through a netfilter hook; None: it ends here."""
         ruleset = self.ns.ruleset
-        if not ruleset.tables and not ruleset.ipvs:
+        if not ruleset.tables and ruleset.nft is None and not ruleset.ipvs:
             return packet
         return run_hook(self, hook, packet, in_dev, out_dev, ports)
 
@@ -425,7 +425,7 @@ def _go_on(_: Visit, visit: Visit) -> None:
         following(visit, *args)
 
 
-_TO_MYSELF = Route(Prefix(127 << 24, 8), "lo")
+_TO_MYSELF = Route(Prefix.parse("127.0.0.0/8"), "lo")
 
 _ARRIVES = {
     "veth": "arrives on {}",

@@ -24,6 +24,7 @@ from k8snetlib.linux.tools import (
     cat,
     conntrack,
     curl,
+    dig,
     hostname,
     ip,
     ipset,
@@ -31,6 +32,7 @@ from k8snetlib.linux.tools import (
     iptables_save,
     ipvsadm,
     nft,
+    nslookup,
     ping,
     ss,
     sysctl,
@@ -50,6 +52,7 @@ TOOLS: Mapping[str, Tool] = {
     "cat": cat.run,
     "conntrack": conntrack.run,
     "curl": curl.run,
+    "dig": dig.run,
     "hostname": hostname.run,
     "ip": ip.run,
     "ipset": ipset.run,
@@ -58,7 +61,7 @@ TOOLS: Mapping[str, Tool] = {
     "iptables-save": iptables_save.run,
     "ipvsadm": ipvsadm.run,
     "ls": cat.ls,
-    "nft": nft.run,
+    "nslookup": nslookup.run,
     "ping": ping.run,
     "rm": cat.rm,
     "ss": ss.run,
@@ -70,6 +73,7 @@ TOOLS: Mapping[str, Tool] = {
 #: Those that read a text besides their words.
 READERS: Mapping[str, Callable[[Netns, list[str], str], str]] = {
     "iptables-restore": iptables_save.restore,
+    "nft": nft.run,
 }
 
 _BETWEEN = frozenset({";", "&&"})

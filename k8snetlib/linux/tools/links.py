@@ -27,7 +27,7 @@ def in_order(ns: Netns) -> list[Device]:
 
 
 def peer_of(ns: Netns, device: Device) -> Device | None:
-    """The other end of a veth pair."""
+    """The other end of a veth pair; None for any other device."""
     if device.peer is None or ns.network is None:
         return None
     other = ns.network.netns.get(device.peer[0])
@@ -86,8 +86,6 @@ def _with_index(ns: Netns, index: int) -> Device | None:
 
 def full_name(ns: Netns, device: Device) -> str:
     """``eth0@if5``: the name, and for a veth end the index of the other end in its namespace."""
-    if device.kind != "veth":
-        return device.name
     peer = peer_of(ns, device)
     return f"{device.name}@if{peer.ifindex}" if peer else device.name
 
@@ -96,7 +94,7 @@ def for_bridge_tool(ns: Netns, device: Device) -> str:
     """Name and flags as the ``bridge`` tool has them: it looks the peer's index up in the namespace
     where it runs, and prints whatever device has that number there."""
     peer = peer_of(ns, device)
-    if device.kind != "veth" or peer is None:
+    if peer is None:
         return f"{device.name}: {flags(ns, device)}"
     stranger = _with_index(ns, peer.ifindex)
     if stranger is None:
