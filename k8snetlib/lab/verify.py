@@ -26,6 +26,7 @@ from k8snetlib.lab import compare, native, native_rules, rules
 from k8snetlib.lab.compare import Ports
 from k8snetlib.lab.frames import frames_of, walks
 from k8snetlib.lab.kernel import Lab, need_root, need_tools
+from k8snetlib.lab.script import refuse_ipvs
 from k8snetlib.lab.send import SENDERS, Order, Seen
 from k8snetlib.lab.tap import Raw
 from k8snetlib.linux.conntrack import Table
@@ -124,6 +125,7 @@ def verify(cluster: Cluster, sends: Iterable[Send], *, prefix: str = "") -> Repo
 
     Raises ``K8sNetError`` without root or without ip, bridge, nft, iptables and xtables-monitor.
     """
+    refuse_ipvs(cluster.network)
     need_root("verify")
     need_tools("ip", "bridge", "nft", "iptables-restore", "iptables-save", "xtables-monitor", "sh")
     began = time.monotonic()

@@ -264,8 +264,8 @@ def test_what_we_print_is_taken_and_printed_unchanged(netns: str) -> None:
 
 
 def test_the_table_names_every_match_and_target() -> None:
-    """Nothing that ``syntax`` knows may be missing above (ipsets and nfacct's counters cannot be
-    made on every machine)."""
+    """Nothing that ``syntax`` knows may be missing above (ipsets, nfacct's counters and IPVS are not
+    to be had on every machine)."""
     said = " ".join(rules for _, _, rules in SPELLINGS.values())
-    assert {m for m in MATCHES if f"-m {m}" not in said} - {"icmp"} == {"set", "nfacct"}
+    assert {m for m in MATCHES if f"-m {m}" not in said} - {"icmp"} == {"set", "nfacct", "ipvs"}
     assert not {t for t in TARGETS if f"-j {t}" not in said}
