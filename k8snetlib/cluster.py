@@ -21,6 +21,7 @@ from k8snetlib.trace import Exchange
 if TYPE_CHECKING:
     from random import Random
 
+    from k8snetlib.dumps.node import Dumps
     from k8snetlib.etcd.agent import EtcdServer
     from k8snetlib.etcd.store import Client
     from k8snetlib.fates import Fate
@@ -71,6 +72,36 @@ class Cluster:
         from k8snetlib.kube.manifests import read_manifests
 
         return cls(read_manifests(*paths), seed=seed)
+
+    @classmethod
+    def from_dumps(
+        cls, machines: Mapping[str, str | Dumps], *, seed: int = 0
+    ) -> Cluster:  # fmt: skip
+        """Real machines, as they printed themselves: their devices, routes, neighbours and rules.
+
+        Parameters: name -> the folder with its dumps (``ip-addr.txt``, ``ip-route.txt``,
+        ``iptables-save.txt`` … see docs/importing.md), or the ``Dumps`` themselves. A packet is
+        followed to where the dumps end; the exchange's ``reason`` says where that is. What is not
+        modelled is named in one ``PassedOver`` warning. Raises ``BadDump`` with file and line.
+        """
+        import warnings
+
+        from k8snetlib.dumps import files
+        from k8snetlib.dumps.node import Dumps, PassedOver, spec_of
+        from k8snetlib.kube.apiserver import ApiServer
+
+        passed_over: list[str] = []
+        dumps = {
+            name: what if isinstance(what, Dumps) else files.read_folder(what, passed_over)
+            for name, what in machines.items()
+        }
+        other = object.__new__(cls)
+        other.network = files.read_network(dumps, seed, passed_over)
+        other.network.agents.add(ApiServer(other.network))  # one that knows nothing
+        other.spec = spec_of(other.network, list(dumps))
+        if passed_over:
+            warnings.warn(f"Passed over: {'; '.join(passed_over)}.", PassedOver, stacklevel=2)
+        return other
 
     # -- names ----------------------------------------------------------------------------------
 
