@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from k8snetlib.address import is_ip
-from k8snetlib.errors import K8sNetError, NotModelled, UnknownName, unknown_name
-from k8snetlib.kube.api import ClusterSpec, example_spec
+from k8snetlib.errors import BadPacket, K8sNetError, UnknownName, unknown_name
+from k8snetlib.kube.api import ClusterSpec, EndpointSlice, Service, example_spec
 from k8snetlib.linux import exchange
 from k8snetlib.linux.netns import Netns
 from k8snetlib.topology import Topology
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from k8snetlib.fates import Fate
     from k8snetlib.flannel.daemon import Flanneld
     from k8snetlib.flannel.options import Options
+    from k8snetlib.kube.apiserver import ApiServer
+    from k8snetlib.kube.lookup import Target
+    from k8snetlib.kube.proxy.daemon import KubeProxy
     from k8snetlib.linux.chance import Dice
 
 #: How kubectl shortens the kinds of workloads.
@@ -167,28 +170,41 @@ class Cluster:
         raise unknown_name("pod, node or host", name, aliases)
 
     def address_of(self, name: str) -> str:
-        """The address behind a name: a pod's, a node's, a host's, or an address itself.
+        """The address behind a name: a pod's, a node's, a host's, a Service's, or an address.
 
-        Raises ``UnknownName`` with the nearest names; ``NotModelled`` for a Service, until
-        kube-proxy is part of the model.
+        A headless Service has the address of a ready endpoint, as its DNS name. Raises
+        ``UnknownName`` with the nearest names, also if a name means more than one thing.
         """
+        return self._target(name, None, "icmp").ip
+
+    def _target(
+        self, name: str, port: int | str | None, proto: str, pinned: str | None = None
+    ) -> Target:
+        """Address and port behind a name; a Service's ports have names too."""
+        from k8snetlib.kube import lookup
+
+        aliases, api = self._aliases(), self._api
         if is_ip(name):
-            return name
-        plain = name.removeprefix("svc/").removeprefix("service/").split(":")[0]
-        services = {s.name: s for s in self.spec.services}
-        services |= {f"{s.namespace}/{s.name}": s for s in self.spec.services}
-        aliases = self._aliases()
-        if name not in aliases and plain in services:
-            raise NotModelled(
-                f"'{name}' is a Service, and this version has no kube-proxy yet.",
-                "Send to a pod, a node or an address.",
-            )
+            return lookup.Target(name, _number(name, port))
+        services = lookup.named(api.list(Service), name)
+        if not services and name not in aliases:
+            name, written = lookup.split_port(name)
+            services = lookup.named(api.list(Service), name)
+            port = port or written
+        if len(services) + (name in aliases) > 1:
+            meant = [f"svc/{s.namespace}/{s.name}" for s in services]
+            meant += [f"pod/{name}"] if name in aliases else []
+            raise UnknownName(f"'{name}' means more than one thing.", f"{' or '.join(meant)}?")
+        if services:
+            slices = api.list(EndpointSlice)
+            return lookup.target_of(services[0], slices, port, proto, pinned)
         if name not in aliases:
-            raise unknown_name("pod, node, host or Service", name, {**aliases, **services})
+            own = [*(s.name for s in api.list(Service)), *aliases]
+            raise unknown_name("pod, node, host or Service", name, own)
         ns = self.network.netns[aliases[name]]
         for device in ("eth0", "lan0"):
             if device in ns.devices and ns.devices[device].addresses:
-                return ns.devices[device].addresses[0].ip
+                return lookup.Target(ns.devices[device].addresses[0].ip, _number(name, port))
         raise K8sNetError(f"{name} has no address of its own.", "Send to a pod, a node or a host.")
 
     # -- sending --------------------------------------------------------------------------------
@@ -197,7 +213,7 @@ class Cluster:
         self,
         source: str,
         target: str,
-        port: int,
+        port: int | str | None = None,
         *,
         sport: int | None = None,
         endpoint: str | None = None,
@@ -208,7 +224,8 @@ class Cluster:
         """A TCP connection: SYN, SYN/ACK, ACK, request, reply.
 
         Parameters: ``source`` and ``target`` are names or addresses; ``port`` and ``sport`` are
-        ports (``sport`` None: the kernel draws one); ``endpoint`` pins what a Service would choose;
+        ports (``port`` may be the name of a Service's port, or None if it has only one; ``sport``
+        None: the kernel draws one); ``endpoint`` pins what a Service would choose;
         ``ttl`` is the first TTL; ``payload`` is the request, or how many bytes it has; ``df`` is
         the don't-fragment bit. Returns the ``Exchange``, whatever became of it. Raises
         ``UnknownName`` or ``BadPacket`` for names and numbers that cannot be.
@@ -226,7 +243,7 @@ class Cluster:
         self,
         source: str,
         target: str,
-        port: int | None = None,
+        port: int | str | None = None,
         *,
         proto: str = "udp",
         sport: int | None = None,
@@ -240,16 +257,17 @@ class Cluster:
         Parameters as for ``connect``; ``proto`` is tcp, udp or icmp. ``endpoint`` has no effect
         where nothing is chosen.
         """
-        ns, dst = self._namespace(source), self.address_of(target)
+        ns = self._namespace(source)
         network = self.network
         network.pinned = self._endpoint(endpoint) if endpoint is not None else None
+        dst, port = self._target(target, port, proto, network.pinned)
         return exchange.send(
             network, ns, dst, port, proto=proto, sport=sport, ttl=ttl, payload=payload, df=df,
             names=(source, target),
         )  # fmt: skip
 
     def outcomes(
-        self, source: str, target: str, port: int | None = None, *, proto: str = "tcp",
+        self, source: str, target: str, port: int | str | None = None, *, proto: str = "tcp",
         **options: Any,
     ) -> tuple[Fate, ...]:  # fmt: skip
         """All that can become of a packet, each with its exact probability.
@@ -324,6 +342,23 @@ class Cluster:
         running = [n for n in self.nodes if self.flanneld(n).running]
         return ", ".join(running) or "no node"
 
+    # -- Kubernetes -----------------------------------------------------------------------------
+
+    @property
+    def _api(self) -> ApiServer:
+        from k8snetlib.kube.apiserver import api_server
+
+        return api_server(self.network)
+
+    def kube_proxy(self, node: str) -> KubeProxy:
+        """kube-proxy on a node: its mode, its options, its journal. Raises ``UnknownName``."""
+        from k8snetlib.kube.proxy.daemon import KubeProxy
+
+        found = self._namespace(node).services.get("kube-proxy")
+        if not isinstance(found, KubeProxy):
+            raise unknown_name("node with a kube-proxy", node, self.nodes)
+        return found
+
     # -- etcd -----------------------------------------------------------------------------------
 
     @property
@@ -377,6 +412,15 @@ class Cluster:
     def topology(self) -> Topology:
         """The cluster as it is now, for pictures."""
         return self.network.topology
+
+
+def _number(name: str, port: int | str | None) -> int | None:
+    if isinstance(port, str) and port:
+        if not (port.isascii() and port.isdigit()):
+            hint = "Only a Service's ports have names; write a number."
+            raise BadPacket(f"'{port}' is not a port of {name}.", hint)
+        return int(port)
+    return port or None
 
 
 def _options(words: str) -> Options:

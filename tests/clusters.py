@@ -6,8 +6,11 @@ from k8snetlib import Cluster
 
 
 def bare(backend: str = "udp") -> Cluster:
-    """The example cluster with a flanneld that writes no rules: the nodes have none at all."""
-    return Cluster.example(backend, flanneld="--ip-masq=false --iptables-forward-rules=false")
+    """The example cluster without kube-proxy, and with a flanneld that writes no rules: the nodes
+    have none at all."""
+    return Cluster.example(
+        backend, "none", flanneld="--ip-masq=false --iptables-forward-rules=false"
+    )
 
 
 def renumbered() -> Cluster:

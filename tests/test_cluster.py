@@ -10,7 +10,7 @@ import pytest
 
 from k8snetlib import OUTCOMES, Cluster, K8sNetError
 from k8snetlib.cluster import parse_seconds
-from k8snetlib.errors import BadAddress, BadManifest, BadPacket, NotModelled, UnknownName
+from k8snetlib.errors import BadAddress, BadManifest, BadPacket, UnknownName
 from k8snetlib.kube.api import Listen, example_spec
 from k8snetlib.linux.netfilter.save import restore
 from k8snetlib.linux.netfilter.tables import BASE_CHAINS
@@ -83,8 +83,8 @@ MISTAKES: dict[str, tuple[Any, type[K8sNetError], str]] = {
     "unknown namespace": (lambda c: c["nod1"], UnknownName, "Did you mean node1"),
     "malformed address": (lambda c: c.ping("web2", "10.1.15"), UnknownName, "'10.1.15'"),
     "address of nobody": (lambda c: c.ping("10.1.15.77", "web1"), UnknownName, "10.1.15.77"),
-    "a Service": (lambda c: c.connect("web2", "backend-svc", 80), NotModelled, "is a Service"),
-    "svc/…": (lambda c: c.connect("web2", "svc/backend-svc:http", 80), NotModelled, "a Service"),
+    "a Service": (lambda c: c.connect("web2", "bakend-svc", 80), UnknownName, "mean backend-svc"),
+    "its port": (lambda c: c.connect("web2", "svc/backend-svc:htp"), UnknownName, "It has: http"),
     "port": (lambda c: c.connect("web2", "web1", 70000), BadPacket, "port 70000 is out of range"),
     "no port": (lambda c: c.send("web2", "web1"), BadPacket, "needs a destination port"),
     "sport": (lambda c: c.connect("web2", "web1", 80, sport=-1), BadPacket, "Source port -1"),

@@ -66,7 +66,7 @@ def said(traces: tuple[Trace, ...], ns: str, stage: str) -> list[tuple[str, str]
 
 def warm(rules: str = "") -> Cluster:
     """All neighbours known; then rules on node1."""
-    cluster = Cluster.example()
+    cluster = Cluster.example(proxy_mode="none")
     for target in ("web1", "backend", "node1", "client"):
         cluster.ping("web2", target)
     if rules:

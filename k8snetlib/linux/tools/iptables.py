@@ -136,7 +136,8 @@ def _chain(ruleset: Ruleset, line: Line) -> Chain:
     if found is None:
         names = [chain.name for chain in chains]
         near = nearest(name, names)
-        elsewhere = [table for table, chains in ruleset.tables.items() if name in chains]
+        tables = sorted(ruleset.tables, key=lambda table: table not in ("filter", "nat"))
+        elsewhere = [table for table in tables if name in ruleset.tables[table]]
         hint = f"Table {line.table} has {', '.join(names[:8])}."
         if near:
             hint = f"Did you mean {' or '.join(near)}?"
