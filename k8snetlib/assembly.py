@@ -26,11 +26,13 @@ from k8snetlib.flannel.ip import FlannelError
 from k8snetlib.flannel.link import EtcdLink, KubeLink
 from k8snetlib.flannel.options import Options, parse_options
 from k8snetlib.flannel.registry import PREFIX
+from k8snetlib.kube import dns
 from k8snetlib.kube.api import BACKENDS, PROXY_MODES, ClusterSpec, Host, Node, Pod
 from k8snetlib.kube.apiserver import ApiServer
 from k8snetlib.kube.network import net_conf
 from k8snetlib.linux.netns import Device, Netns
 from k8snetlib.linux.network import Network
+from k8snetlib.linux.resolver import CONF, HOSTS
 from k8snetlib.linux.route import Route
 from k8snetlib.linux.service import Service, install
 from k8snetlib.linux.sockets import Listener, listen
@@ -245,11 +247,21 @@ def plug_pod(network: Network, spec: ClusterSpec, pod: Pod, name: str = "") -> N
         ns = network.add(Netns(name or pod.name, "pod"))
         ns.containers = ("pause", *(container.name for container in pod.containers))
         _plug_in(host, spec, node, pod, ns)
+        _write_files(ns, spec, pod)
     for at, container in enumerate(pod.containers):
         process = pod.name if at == 0 else f"{pod.name}-{container.name}"
-        for socket in container.listens:
-            listen(ns, Listener(socket.proto, socket.ip, socket.port, process))
+        for proto, port, ip in container.listens:
+            serve = dns.serve if (proto, port) == ("udp", 53) else None
+            listen(ns, Listener(proto, ip, port, process, serve=serve))
     return ns
+
+
+def _write_files(ns: Netns, spec: ClusterSpec, pod: Pod) -> None:
+    """What kubelet puts into a pod, so that names can be resolved there."""
+    ns.files[HOSTS] = dns.hosts(pod)
+    for service in spec.services:
+        if (service.namespace, service.name) == (dns.NAMESPACE, dns.SERVICE):
+            ns.files[CONF] = dns.resolv_conf(pod, service.cluster_ip)
 
 
 # Who plugs the pods in is imported where it works: `import k8snetlib` stays quick.

@@ -25,7 +25,7 @@ ROOMS = [
     {"flannel", "kube"},
     {"assembly", "dumps"},
     {"cluster", ""},  # "" is k8snetlib itself, which shows the cluster's names
-    {"lab", "reach"},
+    {"lab", "reach", "cost"},
     {"views"},
     {"course"},
     {"cli", "cli_story", "__main__"},

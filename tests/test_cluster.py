@@ -14,7 +14,8 @@ from k8snetlib.errors import BadAddress, BadManifest, BadPacket, UnknownName
 from k8snetlib.kube.api import Listen, example_spec
 from k8snetlib.linux.netfilter.save import restore
 from k8snetlib.linux.netfilter.tables import BASE_CHAINS
-from k8snetlib.trace import STAGES, VERDICTS
+from k8snetlib.trace import HOOK_BOXES, STAGES, VERDICTS
+from tests.clusters import with_a_virtual_server
 
 ENVIRONMENT = json.loads((Path(__file__).parent / "kernel" / "environment.json").read_text())
 
@@ -149,10 +150,19 @@ def with_a_rule_in_every_chain(cluster: Cluster) -> Cluster:
     return cluster
 
 
+def with_a_chain_of_nftables_in_every_hook(cluster: Cluster) -> Cluster:
+    """One rule of nftables that accepts, in every hook of node1."""
+    for hook in HOOK_BOXES["nft"]:
+        chain = f"type filter hook {hook.lower()} priority 10; accept;"
+        cluster["node1"].sh("nft -f -", f"table ip t {{ chain {hook} {{ {chain} }} }}")
+    return cluster
+
+
 def test_everything_recorded_is_from_the_closed_sets() -> None:
     """Stages, verdicts and outcomes; every reason can be read; every hop has a step."""
     plain, vxlan = Cluster.example(), Cluster.example("vxlan")
     ruled = with_a_rule_in_every_chain(Cluster.example())
+    chained = with_a_chain_of_nftables_in_every_hook(Cluster.example())
     seen: set[str] = set()
     walks: list[tuple[Cluster, str, dict[str, Any]]] = [
         (plain, "backend", {"port": 8080, "proto": "tcp"}),
@@ -164,7 +174,13 @@ def test_everything_recorded_is_from_the_closed_sets() -> None:
         (vxlan, "backend", {"port": 8080, "proto": "tcp"}),
         (ruled, "backend", {"port": 8080, "proto": "tcp"}),
         (ruled, "node1", {"port": 10250, "proto": "tcp"}),
+        (with_a_virtual_server(plain), "10.96.9.9", {"port": 80, "proto": "tcp"}),
+        (chained, "backend", {"port": 8080, "proto": "tcp"}),
+        (chained, "node1", {"port": 10250, "proto": "tcp"}),
     ]
+    balanced = with_a_virtual_server(plain).connect("node1", "10.96.9.9", 80)
+    assert balanced.ok
+    seen |= {step.stage for trace in balanced.packets for step in trace.steps}
     for cluster, target, options in walks:
         exchange = cluster.send("web2", target, **options)
         assert exchange.outcome in OUTCOMES

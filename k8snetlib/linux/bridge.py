@@ -76,7 +76,7 @@ def _calls_iptables(ns: Netns) -> bool:
 
 
 def _asks_iptables(ns: Netns, frame: Packet) -> bool:
-    return bool(ns.ruleset.tables) and _calls_iptables(ns) and type(frame.headers[1]) is IPv4
+    return not ns.ruleset.empty and _calls_iptables(ns) and type(frame.headers[1]) is IPv4
 
 
 def _through_prerouting(visit: Visit, bridge: Device, port: Device, frame: Packet) -> Packet | None:
@@ -199,7 +199,7 @@ def _to_port(
         _push(visit, bridge, port, frame, VLAN_TAG)
         return
     passed: Packet | None = stack_of(frame.headers[1:], frame.payload)
-    if ns.ruleset.tables:
+    if not ns.ruleset.empty:
         ends = (arrived.name, port.name)
         passed = visit.hook("FORWARD", cast(Packet, passed), bridge.name, bridge.name, ends)
         if passed is not None:
