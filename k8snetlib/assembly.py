@@ -29,16 +29,19 @@ from k8snetlib.flannel.registry import PREFIX
 from k8snetlib.kube import dns
 from k8snetlib.kube.api import BACKENDS, PROXY_MODES, ClusterSpec, Host, Node, Pod
 from k8snetlib.kube.apiserver import ApiServer
+from k8snetlib.kube.controllers import ControllerManager
 from k8snetlib.kube.network import net_conf
+from k8snetlib.kubelet import Kubelet, is_heard
 from k8snetlib.linux.netns import Device, Netns
 from k8snetlib.linux.network import Network
 from k8snetlib.linux.resolver import CONF, HOSTS
 from k8snetlib.linux.route import Route
-from k8snetlib.linux.service import Service, install
+from k8snetlib.linux.service import install
 from k8snetlib.linux.sockets import Listener, listen
 from k8snetlib.linux.vxlan import OVERHEAD
 
 if TYPE_CHECKING:
+    from k8snetlib.kube import docker
     from k8snetlib.kube.docker import DockerConf
 
 NODE_SYSCTLS = {
@@ -66,6 +69,7 @@ def assemble(spec: ClusterSpec, seed: int = 0) -> Network:
         plug_pod(network, spec, pod, names[pod.namespace, pod.name])
     _start_services(network, spec)
     _start_flannel(network, spec, flannel, api)
+    network.agents.add(ControllerManager(network, is_heard))
     return network
 
 
@@ -140,9 +144,13 @@ def _start_api_server(network: Network, spec: ClusterSpec) -> ApiServer:
     api = ApiServer(network)
     network.agents.add(api)
     with api.at_once():
-        for value in (*spec.nodes, *spec.pods, *spec.services, *spec.slices):
+        for value in _objects(spec):
             api.put(value)
     return api
+
+
+def _objects(spec: ClusterSpec) -> tuple[object, ...]:
+    return (*spec.nodes, *spec.pods, *spec.workloads, *spec.services, *spec.slices)
 
 
 # -- the node network -----------------------------------------------------------------------------
@@ -210,10 +218,14 @@ def _open_sockets(ns: Netns, host: Host) -> None:
 def _start_services(network: Network, spec: ClusterSpec) -> None:
     """kubelet on every node (a systemd unit, and its rules), then kube-proxy."""
     mode = spec.network.proxy_mode
+    names = netns_names(spec)
     for node in spec.nodes:
         ns = network[node.name]
-        description = "kubelet: The Kubernetes Node Agent"
-        install(Service(ns, "kubelet", description, "/usr/bin/kubelet")).start()
+        kubelet = Kubelet(ns, spec)
+        for pod in spec.pods:
+            if pod.node == node.name:
+                kubelet.adopt(pod, names[pod.namespace, pod.name])
+        install(kubelet).start()
         if mode != "none":
             _start_kube_proxy(ns, spec, node)
 
@@ -267,11 +279,12 @@ def _write_files(ns: Netns, spec: ClusterSpec, pod: Pod) -> None:
 # Who plugs the pods in is imported where it works: `import k8snetlib` stays quick.
 
 
-def _by_docker(spec: ClusterSpec) -> bool:
+def by_docker(spec: ClusterSpec) -> bool:
+    """True if Docker plugs the pods in, False if the CNI plugins do."""
     return spec.network.bridge == "docker0"
 
 
-def _docker(spec: ClusterSpec, node: Node) -> DockerConf:
+def docker_conf(spec: ClusterSpec, node: Node) -> DockerConf:
     """Docker's options on a node: what flannel's mk-docker-opts would hand to it."""
     from k8snetlib.kube.docker import DockerConf
 
@@ -284,10 +297,10 @@ def _docker(spec: ClusterSpec, node: Node) -> DockerConf:
 def _prepare_runtime(ns: Netns, spec: ClusterSpec, node: Node) -> None:
     """Docker with its bridge; or the files by which the CNI plugins work: the first pod makes the
     bridge."""
-    if _by_docker(spec):
+    if by_docker(spec):
         from k8snetlib.kube import docker
 
-        docker.start(ns, _docker(spec, node))
+        docker.start(ns, docker_conf(spec, node))
         return
     from k8snetlib.kube.cni import node as cni
 
@@ -309,15 +322,29 @@ def _veth(pod: Pod) -> str:
 def _plug_in(host: Netns, spec: ClusterSpec, node: Node, pod: Pod, ns: Netns) -> None:
     """The pod's veth pair, its address and its default route, by Docker or by CNI."""
     veth = _veth(pod)
-    if _by_docker(spec):
+    if by_docker(spec):
         from k8snetlib.kube import docker
 
-        conf = _docker(spec, node)
+        conf = docker_conf(spec, node)
         docker.connect(host, conf, ns, ip=pod.ip, veth=veth, hairpin=spec.network.hairpin)
+        for port in published(pod):
+            docker.start(host, conf := conf._replace(iptables=True))  # its rules, if not there yet
+            docker.publish(host, conf, port)
         return
     from k8snetlib.kube.cni import node as cni
 
-    cni.plug(host, cni.PodNames(pod.namespace, pod.name, pod.ip), node.pod_cidr, veth)
+    names = cni.PodNames(pod.namespace, pod.name, pod.ip)
+    cni.plug(host, names, node.pod_cidr, veth, ns.name, pod.host_ports)
+
+
+def published(pod: Pod) -> list[docker.Published]:
+    """A pod's host ports, as ports that Docker publishes."""
+    from k8snetlib.kube import docker
+
+    for port in pod.host_ports:
+        if port.host_ip:
+            raise NotModelled(f"Pod {pod.name}: Docker and hostIP.", "Leave hostIP out.")
+    return [docker.Published(pod.ip, p.host_port, p.port, p.proto) for p in pod.host_ports]
 
 
 # -- flannel --------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ ROOMS = [
     {"linux"},
     {"etcd"},
     {"flannel", "kube"},
-    {"assembly", "dumps"},
+    {"assembly", "kubelet", "dumps"},
     {"cluster", ""},  # "" is k8snetlib itself, which shows the cluster's names
     {"lab", "reach", "cost"},
     {"views"},

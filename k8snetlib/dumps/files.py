@@ -9,12 +9,15 @@ connected to, nobody has told.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 from k8snetlib.address import Prefix
-from k8snetlib.dumps.node import Dumps, build
+from k8snetlib.dumps.node import Dumps, PassedOver, build, spec_of
 from k8snetlib.errors import BadDump
+from k8snetlib.kube.api import ClusterSpec
+from k8snetlib.kube.apiserver import ApiServer
 from k8snetlib.linux.netns import Device, Netns
 from k8snetlib.linux.network import Network
 
@@ -88,3 +91,20 @@ def _connect(network: Network, machines: list[Netns]) -> None:
             switch.enslave(port, "br0")
             ns.devices[device.name] = device._replace(peer=(switch.name, port))
     network.forget_names()
+
+
+def read_machines(
+    machines: Mapping[str, str | Dumps], seed: int = 0
+) -> tuple[Network, ClusterSpec]:
+    """The network of machines (name -> folder, or what they printed), and what there is in it.
+    Raises ``BadDump``; warns of what it passes over."""
+    passed_over: list[str] = []
+    dumps = {
+        name: what if isinstance(what, Dumps) else read_folder(what, passed_over)
+        for name, what in machines.items()
+    }
+    network = read_network(dumps, seed, passed_over)
+    network.agents.add(ApiServer(network))  # one that knows nothing
+    if passed_over:
+        warnings.warn(f"Passed over: {'; '.join(passed_over)}.", PassedOver, stacklevel=3)
+    return network, spec_of(network, list(dumps))

@@ -78,6 +78,11 @@ class Pod(NamedTuple):
     host_network: bool = False
     node_selector: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def host_ports(self) -> tuple[ContainerPort, ...]:
+        """The ports of its node that lead into it."""
+        return tuple(port for c in self.containers for port in c.ports if port.host_port)
+
 
 class Workload(NamedTuple):
     """What makes pods: a Deployment, ReplicaSet, StatefulSet or DaemonSet (``kind``).
