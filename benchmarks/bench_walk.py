@@ -3,7 +3,8 @@
     python benchmarks/bench_walk.py
 
 Prints medians in microseconds. A warm cross-node packet is the article's own: web2 to backend over
-flannel's udp backend, without kube-proxy, all caches warm: 26 boxes, 12 frames, two nodes, two daemons.
+flannel's udp backend, without kube-proxy, all caches warm: 26 boxes, 12 frames, two nodes, two
+daemons.
 """
 
 from __future__ import annotations
