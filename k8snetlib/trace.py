@@ -43,13 +43,16 @@ from k8snetlib.packet import (
 )
 from k8snetlib.topology import NO_TOPOLOGY, Topology
 
-#: The boxes of netfilter: which table speaks in which hook, and what that is for.
+#: The boxes of netfilter: which table speaks in which hook (and nftables' own chains), and what
+#: that is for.
 HOOK_BOXES: Mapping[str, tuple[str, ...]] = {
     "raw": ("PREROUTING", "OUTPUT"),
     "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
     "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
     "filter": ("INPUT", "FORWARD", "OUTPUT"),
     "security": ("INPUT", "FORWARD", "OUTPUT"),
+    "nft": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
+    "ipvs": ("INPUT", "FORWARD", "OUTPUT"),
 }
 
 _TABLES = {
@@ -58,6 +61,8 @@ _TABLES = {
     "nat": "address translation; its rules see only the first packet of a connection",
     "filter": "rules that let packets pass, or stop them",
     "security": "a second filter, for security modules",
+    "nft": "a base chain of nftables (those of type nat speak in the nat box)",
+    "ipvs": "the kernel's load balancer: requests to a real server, answers back",
 }
 _HOOKS = {
     "PREROUTING": "for what has just arrived, before it is routed",

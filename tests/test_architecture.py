@@ -23,9 +23,9 @@ ROOMS = [
     {"linux"},
     {"etcd"},
     {"flannel", "kube"},
-    {"assembly"},
+    {"assembly", "kubelet"},
     {"cluster", ""},  # "" is k8snetlib itself, which shows the cluster's names
-    {"lab", "reach"},
+    {"lab", "reach", "cost"},
     {"views"},
     {"course"},
     {"cli", "__main__"},

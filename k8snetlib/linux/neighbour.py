@@ -9,7 +9,7 @@ FAILED, and the parked packets' senders get ICMP host unreachable.
 A host also learns the one who *asks* it: that is why the answer needs no question of its own.
 
 Simplified here: a STALE entry is used without a fresh probe; the queue of parked packets has no
-limit; ``arp_ignore``, ``arp_announce``, ``proxy_arp`` are 0.
+limit; ``arp_announce``, ``proxy_arp`` are 0, and ``arp_ignore`` is 0 or 1.
 """
 
 from __future__ import annotations
@@ -105,6 +105,14 @@ def ask(visit: Visit, device: Device, frame: Packet) -> None:
     visit.transmit(device, frame)
 
 
+def _is_asked(ns: Netns, dev: str, ip: str) -> bool:
+    """True if this host answers for an address: for any of its own, on whatever device; with
+    ``arp_ignore`` 1 only for those of the device that was asked."""
+    if ip not in ns.local or ip.startswith("127."):
+        return False
+    return not ns.sysctls.get("net.ipv4.conf.all.arp_ignore", 0) or ns.local[ip] == dev
+
+
 def arp_in(visit: Visit, device: Device, frame: Packet) -> None:
     """An ARP message has arrived: learn from it, answer it, or leave it."""
     ns = visit.ns
@@ -112,7 +120,7 @@ def arp_in(visit: Visit, device: Device, frame: Packet) -> None:
     name, now = device.name, visit.network.now
     key = (name, arp.sender_ip)
     known = ns.neighbours.get(key)
-    if arp.op == 1 and arp.target_ip in ns.local and not arp.target_ip.startswith("127."):
+    if arp.op == 1 and _is_asked(ns, name, arp.target_ip):
         if known is None or known.state != "PERMANENT":
             learned = Neighbour(arp.sender_ip, name, arp.sender_mac, "STALE", now)
             _update(visit, key, learned)

@@ -1,4 +1,4 @@
-"""``cat`` and ``ls``: a table against the files of a namespace, and against the real tools."""
+"""``cat``, ``ls`` and ``rm``: a table against the files of a namespace, and against the real tools."""
 
 from __future__ import annotations
 
@@ -44,6 +44,11 @@ COMMANDS = [
     "ls /run/flannel/subnet.env",
     "ls /run/flannel/subnet.env/",
     "ls /nonexistent",
+    "rm /run/flannel/subnet.env",
+    "rm /nonexistent",
+    "rm -f /nonexistent",
+    "rm /run/flannel",
+    "rm /B /nonexistent '/a b' /run",
 ]
 
 
@@ -87,6 +92,8 @@ def really(root, command):
 def test_as_the_real_ones(ns, root, command):
     require_tool(command.split()[0])
     assert said(ns, command) == really(root, command)
+    left = {f"/{file.relative_to(root)}" for file in root.rglob("*") if file.is_file()}
+    assert set(ns.files) == left
 
 
 @pytest.mark.parametrize(
@@ -97,6 +104,9 @@ def test_as_the_real_ones(ns, root, command):
         ("ls -l /", "ls: '-l' is not modelled.", "Here: -1, -a, -A."),
         ("cat /run/flannel/subnet.en", "No such file", "Did you mean /run/flannel/subnet.env?"),
         ("cat /run/flannel", "Is a directory", "ls /run/flannel"),
+        ("rm", "rm: missing operand", "rm FILE"),
+        ("rm -r /run", "rm: '-r' is not modelled.", "Here: -f."),
+        ("rm /run/flannel/subnet.en", "cannot remove", "Did you mean /run/flannel/subnet.env?"),
         ("cat /var/lib/cni/networks/*", "No such file", "no patterns"),
     ],
 )

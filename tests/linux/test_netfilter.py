@@ -95,7 +95,7 @@ MISTAKES = {
     "-p tcp --dport 90:80": r"column 16: the range 90:80 runs backwards",
     "-m foo -j DROP": r"column 4: the match 'foo' is not modelled. Expected comment, tcp",
     "-s 10.1.1 -j DROP": r"column 4: '10.1.1' is no address",
-    "--dport 80 -j DROP": r"column 1: '--dport' is not known here. Expected first -m tcp",
+    "--dport 80 -j DROP": r"column 1: '--dport' is not known here. Expected first -m sctp or -m",
     "-m conntrack --ctstate FOO": r"column 24: 'FOO' is no conntrack state",
     "-m statistic --mode random --probability 2": r"'2' is no probability",
     "-j REJECT --reject-with x": r"cannot reject with 'x'",
@@ -317,7 +317,8 @@ def test_a_long_chain_gives_what_a_short_one_gives_and_counts_every_rule() -> No
             if chance.random() < 0.6:
                 words.append(f"-d 10.96.0.{chance.randint(8, 12)}/32")
             if chance.random() < 0.6:
-                words.append(f"-p tcp -m tcp --dport {chance.randint(78, 82)}")
+                port = chance.choice(["78", "79", "80", "81", ":80", "81:", "79:81", "0"])
+                words.append(f"-p tcp -m tcp {chance.choice(['', '', '! '])}--dport {port}")
             rules.append(parse_rule(" ".join([*words, "-j", chance.choice(targets)])))
         chain = Chain("FORWARD", rules, "ACCEPT")
         ruleset = Ruleset()

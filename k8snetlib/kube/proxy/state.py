@@ -173,3 +173,23 @@ def endpoints_map(slices: Iterable[EndpointSlice], node: str, family: str = "IPv
         name: tuple(endpoints[text] for text in sorted(endpoints))
         for name, endpoints in found.items()
     }
+
+
+def health_check_ports(services: ServiceMap) -> dict[tuple[str, str], int]:
+    """The health-check node port of every Service (namespace, name) that has one."""
+    return {
+        name[:2]: info.health_check_node_port
+        for name, info in services.items()
+        if info.health_check_node_port
+    }
+
+
+def local_ready_endpoints(endpoints: EndpointsMap) -> dict[tuple[str, str], set[str]]:
+    """The addresses of the ready endpoints on this node, by Service; this is what the health check
+    answers with."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for name, own in endpoints.items():
+        ips = {e.ip for e in own if e.local and e.ready}
+        if ips:
+            found.setdefault(name[:2], set()).update(ips)
+    return found

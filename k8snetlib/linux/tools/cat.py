@@ -1,9 +1,10 @@
-"""What lives here: ``cat`` and ``ls``: the few files of a machine that matter to its network.
+"""What lives here: ``cat``, ``ls``, ``rm``: the few files of a machine that matter to its network.
 
 Folders are those that the files stand in; there are no others.
 
-Simplified here: no patterns (``*``), no options but ``ls -1``, ``-a``, ``-A``; a name without a
-slash in front is looked up from ``/``; nobody lacks a permission, and an empty folder is gone.
+Simplified here: no patterns (``*``), no options but ``ls -1``, ``-a``, ``-A`` and ``rm -f``; a name
+without a slash in front is looked up from ``/``; nobody lacks a permission, and an empty folder is
+gone.
 """
 
 from __future__ import annotations
@@ -54,6 +55,24 @@ def ls(ns: Netns, words: list[str]) -> str:
         title = [f"{typed}:"] if len(typed_paths) > 1 else []
         blocks.append("\n".join([*title, *names]))
     return "\n\n".join(blocks)
+
+
+def rm(ns: Netns, words: list[str]) -> str:
+    """``rm [-f] FILE …``: those that are there go, even if another is missing."""
+    typed_paths = _operands("rm", words, "f")
+    if not typed_paths and "-f" not in words:
+        raise BadCommand("rm: missing operand", "rm FILE …")
+    refused = []
+    for typed in typed_paths:
+        path = _absolute(typed)
+        if path not in ns.files and _below(ns, path):
+            refused.append(BadCommand(f"rm: cannot remove '{typed}': Is a directory"))
+        elif path not in ns.files and "-f" not in words:
+            refused.append(_missing(ns, f"rm: cannot remove '{typed}'", typed, path))
+        ns.files.pop(path, None)
+    if refused:
+        raise BadCommand("\n".join(error.message for error in refused), refused[0].hint)
+    return ""
 
 
 def _operands(tool: str, words: list[str], letters: str) -> list[str]:

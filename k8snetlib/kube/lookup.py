@@ -1,0 +1,99 @@
+"""What lives here: a Service by the names that people write, and the address and port behind it.
+
+``backend-svc``, ``default/backend-svc``, ``svc/backend-svc:http``, ``backend-svc.default``,
+``backend-svc.default.svc.cluster.local``. A name without a namespace is looked for in ``default``
+first. A Service with a virtual address has that; a headless one, as its DNS name, the address of an
+endpoint that is ready (the first of them here).
+
+What may not live here: DNS messages, pods' and nodes' names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from k8snetlib.errors import BadPacket, UnknownName
+from k8snetlib.kube.api import EndpointSlice, Service
+
+PREFIXES = ("svc/", "service/", "services/")
+DOMAIN = ".svc.cluster.local"
+
+
+class Target(NamedTuple):
+    """Where to send: an address, and a port (None: nobody said)."""
+
+    ip: str
+    port: int | None
+
+
+def split_port(name: str) -> tuple[str, str]:
+    """A name and the port behind its colon ("": none).
+
+    >>> split_port("svc/backend-svc:http")
+    ('svc/backend-svc', 'http')
+    """
+    head, colon, port = name.rpartition(":")
+    return (head, port) if colon else (name, "")
+
+
+def named(services: Iterable[Service], name: str) -> list[Service]:
+    """The Services that a name (without a port) can mean; more than one if it is ambiguous."""
+    for prefix in PREFIXES:
+        name = name.removeprefix(prefix)
+    name = name.removesuffix(".").removesuffix(DOMAIN).removesuffix(".svc")
+    if "/" in name:
+        namespace, _, name = name.partition("/")
+    else:
+        name, _, namespace = name.partition(".")
+    found = [s for s in services if s.name == name and namespace in ("", s.namespace)]
+    return [s for s in found if s.namespace == "default"] or found if not namespace else found
+
+
+def target_of(
+    service: Service, slices: Sequence[EndpointSlice], port: int | str | None, proto: str,
+    pinned: str | None = None,
+) -> Target:  # fmt: skip
+    """Where a packet for a Service goes first. ``port`` is a number, the name of a port, or None:
+    its only one for the protocol. ``pinned`` is the address that a headless one's name shall have,
+    if it is one of its endpoints'. Raises ``UnknownName`` or ``BadPacket``."""
+    if service.external_name:
+        raise BadPacket(
+            f"Service {service.name} is a name for {service.external_name}, outside the cluster.",
+            "Send to an address.",
+        )
+    behind = [s for s in slices if (s.namespace, s.service) == (service.namespace, service.name)]
+    number = None if proto == "icmp" else _port(service, behind, port, proto)
+    if service.has_address:
+        return Target(service.cluster_ip, number)
+    ready = [e.ip for one in behind for e in one.endpoints if e.ready and one.family == "IPv4"]
+    if not ready:
+        raise UnknownName(
+            f"Service {service.name} is headless and has no ready endpoint: its name has no "
+            "address.",
+            "Send to a pod or an address.",
+        )
+    return Target(pinned if pinned in ready else ready[0], number)
+
+
+def _port(
+    service: Service, behind: Sequence[EndpointSlice], port: int | str | None, proto: str
+) -> int | None:
+    if isinstance(port, int):
+        return port
+    if port and port.isascii() and port.isdigit():
+        return int(port)
+    own = {p.name: p.port for p in service.ports if p.proto == proto}
+    if not service.has_address:  # its name leads to the pods' own ports
+        own |= {p.name: p.port for one in behind for p in one.ports if p.proto == proto}
+    if port:
+        if port not in own:
+            known = ", ".join(filter(None, own)) or f"none for {proto}"
+            what = f"Service {service.name} has no port called '{port}' for {proto}."
+            raise UnknownName(what, f"It has: {known}.")
+        return own[port]
+    if len(own) != 1:
+        shown = ", ".join(f"{name or '(no name)'} {number}" for name, number in own.items())
+        what = f"Service {service.name} has {len(own)} ports for {proto}: say which."
+        raise BadPacket(what, f"It has: {shown}." if own else f"It has none for {proto}.")
+    return next(iter(own.values()))
