@@ -134,18 +134,19 @@ def _section(number: int, failure: Failure, runs: dict[str, Run]) -> Iterator[st
         yield failure.elsewhere
         yield ""
     shown = "vxlan" if "vxlan" in runs else failure.backends[0]
+    seen, mended = _halves(runs[shown])
     yield f"**What breaks it** ({shown}):"
     yield from _block(runs[shown].said("break"))
     yield f"**What shows it** ({shown}):"
-    yield from _block(runs[shown].said("look"))
-    typed = {_kind(one) for one in runs[shown].said("look")}
+    yield from _block(seen)
+    typed = {_kind(one) for one in seen}
     for backend, run in runs.items():
-        other = [one for one in run.said("look") if _kind(one) not in typed]
+        other = [one for one in _halves(run)[0] if _kind(one) not in typed]
         if other:
             yield f"With {backend} also:"
             yield from _block(other)
     yield f"**Repair.** {failure.repair}"
-    yield from _block(runs[shown].said("repair"))
+    yield from _block(mended)
 
 
 def _kind(said: Said) -> tuple[str, str, bool]:
@@ -153,16 +154,23 @@ def _kind(said: Said) -> tuple[str, str, bool]:
     return said.host, re.sub(r"\d+", "N", said.command), bool(said.wanted)
 
 
+def _halves(run: Run) -> tuple[list[Said], list[Said]]:
+    """What was looked at before the first repair; the repairs, and what was looked at then."""
+    said = [one for one in run.story if isinstance(one, Said) and one.kind != "break"]
+    first = [one.kind for one in said].index("repair")
+    return said[:first], said[first:]
+
+
 def _moments(runs: dict[str, Run]) -> Iterator[str]:
     """The table: a row for each moment and each group of backends that fared alike."""
     columns: list[str] = []
-    rows: dict[str, dict[tuple[str, ...], list[str]]] = {}
+    rows: dict[str, dict[tuple[str, ...], list[str]]] = {when: {} for when in _whens(runs)}
     whys: dict[str, list[str]] = {}
     for backend, run in runs.items():
         columns = list(run.pairs)
         for moment in run.moments:
             cells = tuple(moment.measured.get(column, "") for column in columns)
-            rows.setdefault(moment.when, {}).setdefault(cells, []).append(backend)
+            rows[moment.when].setdefault(cells, []).append(backend)
         for why in _reasons(run):
             whys.setdefault(why, []).append(backend)
     yield f"| when | backend | {' | '.join(columns)} |"
@@ -176,6 +184,18 @@ def _moments(runs: dict[str, Run]) -> Iterator[str]:
         yield f"- {', '.join(backends)}: {why}"
     if whys:
         yield ""
+
+
+def _whens(runs: dict[str, Run]) -> list[str]:
+    """The moments of all runs, each after the one that it followed."""
+    order: list[str] = []
+    for run in runs.values():
+        at = 0
+        for moment in run.moments:
+            if moment.when not in order:
+                order.insert(at, moment.when)
+            at = order.index(moment.when) + 1
+    return order
 
 
 def _reasons(run: Run) -> Iterator[str]:
