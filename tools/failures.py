@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+ISSUES = "https://github.com/flannel-io/flannel/issues"
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -27,7 +28,7 @@ from tests.flannel.failures.run import (  # noqa: E402
     Said,
     played,
 )
-from tests.flannel.failures.table import FAILURES  # noqa: E402
+from tests.flannel.failures.table import ASKED, FAILURES  # noqa: E402
 
 PAGE = ROOT / "docs" / "flannel-failures.md"
 #: Of a longer text only the lines that matter are shown.
@@ -129,6 +130,10 @@ def _section(number: int, failure: Failure, runs: dict[str, Run]) -> Iterator[st
     yield ""
     yield f"**Symptom.** {failure.symptom}"
     yield ""
+    asked = [f"[{issue}]({ISSUES}/{issue})" for issue in ASKED.get(failure.key, ())]
+    if asked:
+        yield f"**Met by others.** flannel's issues: {', '.join(asked)}."
+        yield ""
     yield from _moments(runs)
     if failure.elsewhere:
         yield failure.elsewhere

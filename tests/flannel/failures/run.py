@@ -193,7 +193,8 @@ def around(node: int, to: str, back: str = "", pairs: Iterable[str] = PAIRS) -> 
 
 class Failure(NamedTuple):
     """A row of the overview and a section of the page. ``play`` drives a ``Run``; ``backends`` are
-    those to which it applies, ``elsewhere`` says why not to the others."""
+    those to which it applies, ``elsewhere`` says why not to the others. Who asks about it: see
+    ``table.ASKED``."""
 
     key: str
     title: str
