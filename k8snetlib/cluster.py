@@ -6,12 +6,13 @@ packets is in ``linux``; all knowledge of flannel and Kubernetes in their rooms.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from k8snetlib.address import is_ip
-from k8snetlib.errors import BadPacket, K8sNetError, UnknownName, unknown_name
-from k8snetlib.kube.api import ClusterSpec, EndpointSlice, Service, example_spec
+from k8snetlib.errors import K8sNetError, UnknownName, unknown_name
+from k8snetlib.kube.api import ClusterSpec, EndpointSlice, Pod, Service, Workload, example_spec
 from k8snetlib.linux import exchange
 from k8snetlib.linux.netns import Netns
 from k8snetlib.topology import Topology
@@ -20,6 +21,7 @@ from k8snetlib.trace import Exchange
 if TYPE_CHECKING:
     from random import Random
 
+    from k8snetlib.dumps.node import Dumps
     from k8snetlib.etcd.agent import EtcdServer
     from k8snetlib.etcd.store import Client
     from k8snetlib.fates import Fate
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from k8snetlib.kube.proxy.daemon import KubeProxy
     from k8snetlib.linux.chance import Dice
 
+Object = TypeVar("Object")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -42,8 +45,9 @@ class Cluster:
     def __init__(self, spec: ClusterSpec, *, seed: int = 0) -> None:
         from k8snetlib import assembly  # etcd, flannel and iptables load with the first cluster
 
-        self.spec = spec
+        self._spec = spec
         self.network = assembly.assemble(spec, seed)
+        self._seen = self._api().revision
 
     @classmethod
     def example(
@@ -70,6 +74,43 @@ class Cluster:
 
         return cls(read_manifests(*paths), seed=seed)
 
+    @classmethod
+    def from_dumps(cls, machines: Mapping[str, str | Dumps], *, seed: int = 0) -> Cluster:
+        """Real machines, as they printed themselves: their devices, routes, neighbours and rules.
+
+        Parameters: name -> the folder with its dumps (``ip-addr.txt``, ``ip-route.txt``,
+        ``iptables-save.txt`` … see docs/importing.md), or the ``Dumps`` themselves. A packet is
+        followed to where the dumps end; the exchange's ``reason`` says where that is. What is not
+        modelled is named in one ``PassedOver`` warning. Raises ``BadDump`` with file and line.
+        """
+        from k8snetlib.dumps import files
+
+        other = object.__new__(cls)
+        other.network, other._spec = files.read_machines(machines, seed)
+        other._seen = other._api().revision
+        return other
+
+    @property
+    def spec(self) -> ClusterSpec:
+        """What there is now: as the cluster was built, with the pods, workloads, Services and
+        EndpointSlices that the API server knows."""
+        api = self._api()
+        if api.revision != self._seen:
+            self._seen = api.revision
+            old = self._spec
+            self._spec = old._replace(
+                pods=_in_order(old.pods, [pod for pod in api.list(Pod) if pod.ip]),
+                workloads=_in_order(old.workloads, api.list(Workload)),
+                services=_in_order(old.services, api.list(Service)),
+                slices=_in_order(old.slices, api.list(EndpointSlice)),
+            )
+        return self._spec
+
+    def _api(self) -> ApiServer:
+        from k8snetlib.kube.apiserver import api_server
+
+        return api_server(self.network)
+
     # -- names ----------------------------------------------------------------------------------
 
     def __getitem__(self, name: str) -> Netns:
@@ -89,16 +130,29 @@ class Cluster:
     def _aliases(self) -> dict[str, str]:
         """Every name people may write for a namespace -> the namespace's own name."""
         aliases = {name: name for name in self.network.netns}
-        for pod in self.spec.pods:
-            for alias in (f"pod/{pod.name}", f"{pod.namespace}/{pod.name}"):
-                aliases[alias] = pod.name
-            aliases[f"pod/{pod.namespace}/{pod.name}"] = pod.name
+        names = self._pod_names()
+        count = Counter(name for _, name in names)
+        for (namespace, name), own in names.items():
+            if count[name] == 1:
+                aliases |= {name: own, f"pod/{name}": own}
+            aliases |= {f"{namespace}/{name}": own, f"pod/{namespace}/{name}": own}
         for node in self.spec.nodes:
             aliases[f"node/{node.name}"] = node.name
         return aliases
 
+    def _pod_names(self) -> dict[tuple[str, str], str]:
+        from k8snetlib.assembly import netns_names
+
+        return netns_names(self.spec)
+
+    def _workload_pods(self) -> dict[str, str]:
+        """The names of workloads -> the namespace of their first pod."""
+        from k8snetlib.kube import lookup
+
+        return lookup.first_pods(self.spec.workloads, self.spec.pods, self._pod_names())
+
     def _namespace(self, name: str) -> Netns:
-        aliases = self._aliases()
+        aliases = {**self._workload_pods(), **self._aliases()}
         if name in aliases:
             return self.network.netns[aliases[name]]
         if is_ip(name):
@@ -125,9 +179,9 @@ class Cluster:
         """Address and port behind a name; a Service's ports have names too."""
         from k8snetlib.kube import lookup
 
-        aliases, api = self._aliases(), self._api
+        aliases, api = self._aliases(), self._api()
         if is_ip(name):
-            return lookup.Target(name, _number(name, port))
+            return lookup.Target(name, lookup.number(name, port))
         services = lookup.named(api.list(Service), name)
         if not services and name not in aliases:
             name, written = lookup.split_port(name)
@@ -141,12 +195,17 @@ class Cluster:
             slices = api.list(EndpointSlice)
             return lookup.target_of(services[0], slices, port, proto, pinned)
         if name not in aliases:
+            aliases = {**self._workload_pods(), **aliases}
+        if name not in aliases:
             own = [*(s.name for s in api.list(Service)), *aliases]
             raise unknown_name("pod, node, host or Service", name, own)
         ns = self.network.netns[aliases[name]]
+        own_ips = {node.name: node.ip for node in self.spec.nodes}
         for device in ("eth0", "lan0"):
             if device in ns.devices and ns.devices[device].addresses:
-                return lookup.Target(ns.devices[device].addresses[0].ip, _number(name, port))
+                own_ips.setdefault(ns.name, ns.devices[device].addresses[0].ip)
+        if ns.name in own_ips:
+            return lookup.Target(own_ips[ns.name], lookup.number(name, port))
         raise K8sNetError(f"{name} has no address of its own.", "Send to a pod, a node or a host.")
 
     # -- sending --------------------------------------------------------------------------------
@@ -286,12 +345,6 @@ class Cluster:
 
     # -- Kubernetes -----------------------------------------------------------------------------
 
-    @property
-    def _api(self) -> ApiServer:
-        from k8snetlib.kube.apiserver import api_server
-
-        return api_server(self.network)
-
     def kube_proxy(self, node: str) -> KubeProxy:
         """kube-proxy on a node: its mode, its options, its journal. Raises ``UnknownName``."""
         from k8snetlib.kube.proxy.daemon import KubeProxy
@@ -341,7 +394,7 @@ class Cluster:
     def clone(self) -> Cluster:
         """An independent copy, for a what-if."""
         other = object.__new__(Cluster)
-        other.spec = self.spec
+        other._spec, other._seen = self._spec, self._seen
         other.network = self.network.clone()
         return other
 
@@ -356,13 +409,13 @@ class Cluster:
         return self.network.topology
 
 
-def _number(name: str, port: int | str | None) -> int | None:
-    if isinstance(port, str) and port:
-        if not (port.isascii() and port.isdigit()):
-            hint = "Only a Service's ports have names; write a number."
-            raise BadPacket(f"'{port}' is not a port of {name}.", hint)
-        return int(port)
-    return port or None
+def _in_order(old: tuple[Object, ...], now: list[Object]) -> tuple[Object, ...]:
+    """What there is now: what was there before first, in its old order."""
+    from k8snetlib.kube.apiserver import key_of
+
+    left = {key_of(each): each for each in now}
+    known = [left.pop(key) for key in map(key_of, old) if key in left]
+    return (*known, *left.values())
 
 
 def _options(words: str) -> Options:

@@ -243,7 +243,7 @@ def test_wrong_use(words, says):
 
 BROKEN = [
     ("kind: [", "this is not YAML"),
-    ("apiVersion: v1\nkind: Node\nmetadata: {name: n}\nspec: {}\nstatus: {}\n", "document 1, line 5: Node n: status.addresses"),
+    ("apiVersion: v1\nkind: Node\nmetadata: {name: n}\nspec: {}\nstatus: {addresses: []}\n", "document 1, line 5: Node n: status.addresses"),
 ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from k8snetlib.kube.api import Listen, example_spec
 from k8snetlib.linux.netfilter.save import restore
 from k8snetlib.linux.netfilter.tables import BASE_CHAINS
 from k8snetlib.trace import HOOK_BOXES, STAGES, VERDICTS
+from tests.clusters import with_a_virtual_server
 
 ENVIRONMENT = json.loads((Path(__file__).parent / "kernel" / "environment.json").read_text())
 
@@ -173,9 +174,13 @@ def test_everything_recorded_is_from_the_closed_sets() -> None:
         (vxlan, "backend", {"port": 8080, "proto": "tcp"}),
         (ruled, "backend", {"port": 8080, "proto": "tcp"}),
         (ruled, "node1", {"port": 10250, "proto": "tcp"}),
+        (with_a_virtual_server(plain), "10.96.9.9", {"port": 80, "proto": "tcp"}),
         (chained, "backend", {"port": 8080, "proto": "tcp"}),
         (chained, "node1", {"port": 10250, "proto": "tcp"}),
     ]
+    balanced = with_a_virtual_server(plain).connect("node1", "10.96.9.9", 80)
+    assert balanced.ok
+    seen |= {step.stage for trace in balanced.packets for step in trace.steps}
     for cluster, target, options in walks:
         exchange = cluster.send("web2", target, **options)
         assert exchange.outcome in OUTCOMES

@@ -37,18 +37,34 @@ class Listen(NamedTuple):
         return f"{self.ip}:{self.port}/{self.proto}"
 
 
+class ContainerPort(NamedTuple):
+    """A declared port that means more than a number: it has a name, or a port of the host.
+
+    ``proto`` is tcp, udp or sctp; ``host_port`` 0: none; ``host_ip`` empty: every address.
+    """
+
+    port: int
+    proto: str = "tcp"
+    name: str = ""
+    host_port: int = 0
+    host_ip: str = ""
+
+
 class Container(NamedTuple):
-    """One container of a pod and the sockets its program opens."""
+    """One container of a pod and the sockets its program opens. ``ports`` are the declared ports
+    that have a name or a host port."""
 
     name: str
     listens: tuple[Listen, ...] = ()
+    ports: tuple[ContainerPort, ...] = ()
 
 
 class Pod(NamedTuple):
     """A pod: one network namespace on one node, shared by all its containers.
 
     ``ready`` is its Ready condition; ``terminating``: it has been deleted and still runs.
-    ``host_network``: it has no namespace of its own, ``ip`` is its node's.
+    ``host_network``: it has no namespace of its own, ``ip`` is its node's. ``node_selector``:
+    labels that its node must have.
     """
 
     name: str
@@ -60,6 +76,31 @@ class Pod(NamedTuple):
     ready: bool = True
     terminating: bool = False
     host_network: bool = False
+    node_selector: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def host_ports(self) -> tuple[ContainerPort, ...]:
+        """The ports of its node that lead into it."""
+        return tuple(port for c in self.containers for port in c.ports if port.host_port)
+
+
+class Workload(NamedTuple):
+    """What makes pods: a Deployment, ReplicaSet, StatefulSet or DaemonSet (``kind``).
+
+    ``template`` is a pod without name, node and address. Its pods are those of its namespace with
+    the labels of ``selector``. ``replicas`` counts for all but a DaemonSet: that has one a node.
+    """
+
+    kind: str
+    name: str
+    template: Pod
+    selector: tuple[tuple[str, str], ...]
+    replicas: int = 1
+    namespace: str = "default"
+
+    def owns(self, pod: Pod) -> bool:
+        """True if the pod counts as one of its own."""
+        return pod.namespace == self.namespace and set(self.selector) <= set(pod.labels)
 
 
 class Node(NamedTuple):
@@ -212,6 +253,7 @@ class ClusterSpec(NamedTuple):
     pods: tuple[Pod, ...]
     services: tuple[Service, ...] = ()
     slices: tuple[EndpointSlice, ...] = ()
+    workloads: tuple[Workload, ...] = ()
 
 
 def example_spec(

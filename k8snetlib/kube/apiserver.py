@@ -27,6 +27,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from k8snetlib.errors import unknown_name
+from k8snetlib.kube.api import Pod
 
 if TYPE_CHECKING:
     from k8snetlib.linux.network import Network
@@ -58,8 +59,10 @@ class Stored(NamedTuple):
 
 
 def key_of(value: Any) -> Key:
-    """Namespace and name of an object."""
-    return getattr(value, "namespace", ""), value.name
+    """Namespace and name of an object. The workloads are of several kinds, and two kinds may have
+    the same name: theirs is ``Deployment/web``."""
+    kind = getattr(value, "kind", "")
+    return getattr(value, "namespace", ""), f"{kind}/{value.name}" if kind else value.name
 
 
 class ApiServer:
@@ -73,6 +76,8 @@ class ApiServer:
         self.watchers: dict[str, str] = {}
         self.cuts: set[str] = set()
         self.running = True
+        #: When a pod that is being deleted has had its time (the model's clock).
+        self.deadlines: dict[Key, float] = {}
         self._objects: dict[type[Any], dict[Key, Stored]] = {}
 
     @property
@@ -98,7 +103,19 @@ class ApiServer:
         """Deletes an object; raises ``UnknownName``."""
         stored = self.stored(kind, namespace, name)
         del self._objects[kind][namespace, name]
+        if kind is Pod:
+            self.deadlines.pop((namespace, name), None)
         self._changed(Change(DELETED, stored.value, stored.value, self.network.now))
+
+    def terminate(self, pod: Pod, grace: float = 0.0) -> None:
+        """A pod is being deleted: its kubelet ends it after ``grace`` seconds. One that is on no
+        node yet is gone at once."""
+        key = key_of(pod)
+        if not pod.node:
+            self.delete(Pod, *key)
+            return
+        self.deadlines[key] = min(self.deadlines.get(key, inf), self.network.now + grace)
+        self.put(pod._replace(terminating=True))
 
     def find(self, kind: type[Value], namespace: str, name: str) -> Value | None:
         """The object of that kind and name, if there is one."""
@@ -198,6 +215,7 @@ class ApiServer:
         other._objects = {kind: dict(objects) for kind, objects in self._objects.items()}
         other.log = list(self.log)
         other.watchers, other.cuts = dict(self.watchers), set(self.cuts)
+        other.deadlines = dict(self.deadlines)
         other.running = self.running
         return other
 

@@ -1,162 +1,125 @@
-"""What lives here: from the documents of manifests to a ``ClusterSpec``: one function a kind.
+"""What lives here: from the documents of manifests to objects, kind by kind.
 
-A parser takes one object's ``Fields`` and returns a value. What only all objects together tell (a
-Service's endpoints stand in EndpointSlices, names of ports in Pods) is put together in ``compose``.
+Which document is of which kind, whether it is there twice, and what is left out. What each kind's
+fields mean stands in a module of its own (``pod_objects``, ``service_objects`` …).
 
-What may not live here: files and YAML (see ``manifests``).
-
-Simplified here: a pod must be scheduled and have its address already, as in what
-``kubectl get -o yaml`` prints; pods on the host's network and finished pods are passed over.
+What may not live here: files and YAML (see ``manifests``), what only all objects together tell (see
+``compose``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from k8snetlib.errors import BadManifest
-from k8snetlib.kube import service_objects
-from k8snetlib.kube.api import (
-    ClusterSpec,
-    Container,
-    EndpointSlice,
-    Listen,
-    NetworkSpec,
-    Node,
-    Pod,
-    Service,
-    slice_of,
+from k8snetlib.kube import (
+    endpoints_objects,
+    node_objects,
+    pod_objects,
+    service_objects,
+    workload_objects,
 )
-from k8snetlib.kube.fields import Fields
-from k8snetlib.kube.network import default_network, network
-from k8snetlib.kube.service_objects import metadata_of
-from k8snetlib.kube.sockets import LISTEN, listens
-
-_ASSIGNED = "Write what the cluster assigned, as `kubectl get -o yaml` prints it."
-
-
-class PodObject(NamedTuple):
-    """A pod, and its ports' names, which only Services ask for."""
-
-    pod: Pod
-    port_names: dict[str, int]
-
-
-class ServiceObject(NamedTuple):
-    """A Service, and where it stood."""
-
-    service: Service
-    fields: Fields
+from k8snetlib.kube.api import EndpointSlice, NetworkSpec, Pod, Service, Workload
+from k8snetlib.kube.fields import Fields, Place
+from k8snetlib.kube.network import network
+from k8snetlib.kube.node_objects import NodeDraft
 
 
 class Objects:
-    """Everything that was read, kind by kind; ``passed_over`` says what was left out, and why;
-    ``notes`` what is as it was written, and looks like a mistake."""
+    """Everything that was read, kind by kind; ``passed_over`` says what was left out, and why.
 
-    __slots__ = ("networks", "nodes", "notes", "passed_over", "pods", "services", "slices")
+    ``sliced`` are the Services (namespace, name) that have an EndpointSlice; ``endpoints`` the
+    slices that Endpoints stand for. ``host_ips`` are addresses of nodes that pods told.
+    ``no_node_ports``: load balancers that want none. ``places``: where each object stood.
+    """
+
+    __slots__ = (
+        "endpoints", "host_ips", "networks", "no_node_ports", "nodes", "passed_over", "places",
+        "pods", "services", "sliced", "slices", "workloads",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.networks: list[NetworkSpec] = []
-        self.nodes: list[Node] = []
-        self.pods: list[PodObject] = []
-        self.services: list[ServiceObject] = []
+        self.nodes: list[NodeDraft] = []
+        self.host_ips: dict[str, str] = {}
+        self.pods: list[Pod] = []
+        self.workloads: list[Workload] = []
+        self.services: list[Service] = []
+        self.no_node_ports: set[tuple[str, str]] = set()
         self.slices: list[EndpointSlice] = []
+        self.sliced: set[tuple[str, str]] = set()
+        self.endpoints: list[EndpointSlice] = []
         self.passed_over: list[str] = []
-        self.notes: list[str] = []
+        self.places: dict[str, tuple[Place, int]] = {}
+
+    def once(self, doc: Fields, what: str) -> None:
+        """Refuses what is there a second time: an object, or an address that only one may have."""
+        line = doc.line("metadata")
+        if what in self.places:
+            place, first = self.places[what]
+            before = place._replace(what="").at(first)
+            hint = "Give each object once." if what == doc.place.what else ""
+            rest = "" if what == doc.place.what else f": {what}"
+            problem = f"{doc.place.at(line)}{rest} is there twice, first in {before}."
+            raise BadManifest(problem, hint)
+        self.places[what] = doc.place, line
 
 
 # -- one function a kind --------------------------------------------------------------------------
 
 
 def node(doc: Fields, objects: Objects) -> None:
-    """A Node: ``status.addresses`` (InternalIP) and ``spec.podCIDR``."""
-    _, name = metadata_of(doc)
-    status = doc.fields("status")
-    for address in status.each("addresses"):
-        if address.text("type") == "InternalIP" and ":" not in address.text("address"):
-            pod_cidr = doc.fields("spec").prefix("podCIDR")
-            objects.nodes.append(Node(name, address.ip("address"), pod_cidr))
-            return
-    raise status.error("addresses", "has no IPv4 address of type InternalIP.", _ASSIGNED)
+    """A Node."""
+    objects.nodes.append(node_objects.node(doc))
 
 
 def pod(doc: Fields, objects: Objects) -> None:
-    """A Pod: where it runs, its address, its containers and their sockets."""
-    namespace, name = metadata_of(doc)
-    spec = doc.fields("spec")
+    """A Pod, unless it has ended or does not run yet."""
+    why = pod_objects.why_not(doc)
+    if why:
+        objects.passed_over.append(f"{doc.place.what}, {why}")
+        return
+    found = pod_objects.pod(doc, objects.passed_over)
+    objects.pods.append(found)
     status = doc.fields("status", optional=True)
-    if status.text("phase", "") in ("Succeeded", "Failed"):
-        objects.passed_over.append(f"Pod {namespace}/{name}, which has ended")
-        return
-    if spec.flag("hostNetwork", False):
-        objects.passed_over.append(f"Pod {namespace}/{name}, which uses its host's network")
-        return
-    if not spec.has("nodeName"):
-        raise spec.error("nodeName", "is missing: the pod runs nowhere.", _ASSIGNED)
-    if not status.has("podIP"):
-        raise status.error("podIP", "is missing: the pod has no address.", _ASSIGNED)
-    metadata = doc.fields("metadata")
-    opened = listens(metadata.fields("annotations", optional=True))
-    containers: list[Container] = []
-    names: dict[str, int] = {}
-    for container in spec.each("containers"):
-        containers.append(_container(container, opened, names, objects))
-    if not containers:
-        raise spec.error("containers", "is missing or empty.", "A pod has at least one container.")
-    if opened:
-        known = ", ".join(c.name for c in containers)
-        raise metadata.fields("annotations").error(
-            LISTEN, f"names the container '{next(iter(opened))}'.", f"The pod has: {known}."
-        )
-    found = Pod(name, spec.text("nodeName"), status.ip("podIP"), tuple(containers), namespace,
-                metadata.pairs("labels"), _is_ready(status))  # fmt: skip
-    objects.pods.append(PodObject(found, names))
+    if found.node and ":" not in status.text("hostIP", ":"):
+        objects.host_ips[found.node] = status.ip("hostIP")
 
 
-def _container(
-    fields: Fields, opened: dict[str, tuple[Listen, ...]], names: dict[str, int], objects: Objects
-) -> Container:
-    """A container. Takes its entry out of ``opened``; puts its ports' names into ``names``."""
-    name = fields.text("name")
-    declared = []
-    for port in fields.each("ports"):
-        number = port.port("containerPort")
-        names.setdefault(port.text("name", ""), number)
-        proto = port.one_of("protocol", ("TCP", "UDP", "SCTP"), "TCP").lower()
-        if proto == "sctp":
-            objects.passed_over.append(f"SCTP port {number} of {fields.place.what}")
-        else:
-            declared.append(Listen(proto, number))
-    return Container(name, opened.pop(name, tuple(declared)))
-
-
-def _is_ready(status: Fields) -> bool:
-    conditions = {c.text("type"): c.text("status") for c in status.each("conditions")}
-    return conditions.get("Ready", "True") == "True"
+def workload(doc: Fields, objects: Objects) -> None:
+    """A Deployment, ReplicaSet, StatefulSet or DaemonSet."""
+    objects.workloads.append(workload_objects.workload(doc, objects.passed_over))
 
 
 def service(doc: Fields, objects: Objects) -> None:
-    """A Service: its cluster IP, ports, type and policies."""
+    """A Service. Its cluster IP and its node ports are nobody else's."""
     found = service_objects.service(doc)
-    if not found.has_address:
-        why = "which is a DNS name only" if found.external_name else "which is headless"
-        if not found.external_name and not found.cluster_ip:
-            raise doc.fields("spec").error("clusterIP", "is missing.", _ASSIGNED)
-        objects.passed_over.append(f"Service {found.namespace}/{found.name}, {why}")
-        return
-    objects.services.append(ServiceObject(found, doc))
+    if found.has_address:
+        objects.once(doc, f"cluster IP {found.cluster_ip}")
+    for number in {port.node_port for port in found.ports} - {0}:
+        objects.once(doc, f"node port {number}")
+    if not doc.fields("spec").flag("allocateLoadBalancerNodePorts", True):
+        objects.no_node_ports.add((found.namespace, found.name))
+    objects.services.append(found)
 
 
 def endpoint_slice(doc: Fields, objects: Objects) -> None:
-    """An EndpointSlice: the endpoints of one Service."""
+    """An EndpointSlice: endpoints of one Service."""
     found = service_objects.endpoint_slice(doc)
-    what = f"EndpointSlice {found.namespace}/{found.name}"
+    if not found.service:
+        objects.passed_over.append(f"{doc.place.what}, which names no Service")
+        return
+    objects.sliced.add((found.namespace, found.service))
     if found.family != "IPv4":
-        objects.passed_over.append(f"{what}, which is not for IPv4")
-    elif not found.service:
-        objects.passed_over.append(f"{what}, which names no Service")
+        objects.passed_over.append(f"{doc.place.what}, which is not for IPv4")
     else:
         objects.slices.append(found)
+
+
+def endpoints(doc: Fields, objects: Objects) -> None:
+    """Endpoints, which count where no EndpointSlice exists."""
+    objects.endpoints.extend(endpoints_objects.endpoints(doc))
 
 
 def cluster_network(doc: Fields, objects: Objects) -> None:
@@ -170,10 +133,13 @@ def cluster_network(doc: Fields, objects: Objects) -> None:
 PARSERS: Mapping[tuple[str, str], Callable[[Fields, Objects], None]] = {
     ("Node", ""): node,
     ("Pod", ""): pod,
+    **{(kind, "apps"): workload for kind in workload_objects.KINDS},
     ("Service", ""): service,
     ("EndpointSlice", "discovery.k8s.io"): endpoint_slice,
+    ("Endpoints", ""): endpoints,
     ("ClusterNetwork", "k8snetlib"): cluster_network,
 }
+_WITHOUT_NAMESPACE = ("Node", "ClusterNetwork", "Namespace")
 
 
 def parse(doc: Fields, objects: Objects) -> None:
@@ -181,92 +147,27 @@ def parse(doc: Fields, objects: Objects) -> None:
     kind, version = doc.text("kind"), doc.text("apiVersion")
     if kind.endswith("List") and doc.has("items"):
         for item in doc.each("items"):
-            data: dict[str, Any] = dict(item.data)
-            # kubectl leaves kind and version out of the items of a typed list (PodList …).
-            if kind != "List" and "kind" not in data:
-                data |= {"kind": kind.removesuffix("List"), "apiVersion": version}
-                item = Fields(data, item.place, item.path)
-            parse(item, objects)
+            parse(_item(item, kind, version), objects)
         return
+    if kind.endswith("List") and "items" in doc.data:
+        return  # nothing of this kind was there
     metadata = doc.fields("metadata", optional=True)
     name = metadata.text("name", "?")
-    space = (
-        "" if kind in ("Node", "ClusterNetwork") else metadata.text("namespace", "default") + "/"
-    )
-    doc.place = doc.place._replace(what=f"{kind} {space}{name}")
+    namespace = "" if kind in _WITHOUT_NAMESPACE else metadata.text("namespace", "default") + "/"
+    doc.place = doc.place._replace(what=f"{kind} {namespace}{name}")
     group = version.partition("/")[0] if "/" in version else ""
     parser = PARSERS.get((kind, group))
     if parser is None:
-        objects.passed_over.append(f"{kind} {space}{name}")
-    else:
-        parser(doc, objects)
+        objects.passed_over.append(doc.place.what)
+        return
+    if parser is not cluster_network:
+        objects.once(doc, doc.place.what)
+    parser(doc, objects)
 
 
-# -- together -------------------------------------------------------------------------------------
-
-
-def compose(objects: Objects) -> ClusterSpec:
-    """The cluster that all objects together describe; raises ``BadManifest`` if there is none."""
-    if not objects.nodes:
-        raise BadManifest("These manifests have no Node.", "A cluster needs at least one.")
-    _no_twins(objects)
-    nodes = tuple(objects.nodes)
-    pods = tuple(p.pod for p in objects.pods)
-    services = tuple(s.service for s in objects.services)
-    slices = [*objects.slices]
-    for found in objects.services:
-        own = found.service.namespace, found.service.name
-        if own not in {(s.namespace, s.service) for s in slices} and found.service.selector:
-            slices.append(_selected(found, objects))
-    found_network = objects.networks[0] if objects.networks else default_network(nodes, services)
-    known = {n.ip for n in nodes} | {p.ip for p in pods} | {h.ip for h in found_network.hosts}
-    names = {(p.name, p.ip) for p in pods}
-    slices = [_with_known_pods(found, known, names, objects) for found in slices]
-    return ClusterSpec(found_network, nodes, pods, services, tuple(slices))
-
-
-def _with_known_pods(
-    found: EndpointSlice, known: set[str], pods: set[tuple[str, str]], objects: Objects
-) -> EndpointSlice:
-    """The slice with names of pods that are there. An endpoint that is nobody's address is noted:
-    kube-proxy sends packets there all the same."""
-    for endpoint in found.endpoints:
-        if endpoint.ip not in known:
-            service = f"Service {found.namespace}/{found.service}"
-            objects.notes.append(f"{endpoint.ip}, an endpoint of {service}, is no pod of these")
-    endpoints = tuple(e if (e.pod, e.ip) in pods else e._replace(pod="") for e in found.endpoints)
-    return found._replace(endpoints=endpoints)
-
-
-def _no_twins(objects: Objects) -> None:
-    names = [f"Node {n.name}" for n in objects.nodes]
-    names += [f"Pod {p.pod.namespace}/{p.pod.name}" for p in objects.pods]
-    names += [f"Service {s.service.namespace}/{s.service.name}" for s in objects.services]
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise BadManifest(f"{name} is there twice.", "Give each object once.")
-        seen.add(name)
-
-
-def _selected(found: ServiceObject, objects: Objects) -> EndpointSlice:
-    """Without an EndpointSlice: the pods that the selector picks, as the controller would."""
-    service = found.service
-    wanted = set(service.selector)
-    behind = [
-        p for p in objects.pods
-        if p.pod.namespace == service.namespace and wanted <= set(p.pod.labels)
-    ]  # fmt: skip
-    ports = []
-    for port in service.ports:
-        target = port.target_port
-        if isinstance(target, str):
-            numbers = [p.port_names[target] for p in behind if target in p.port_names]
-            if not numbers:
-                raise found.fields.fields("spec").error(
-                    "ports", f"names the target port '{target}', which no pod behind it has.",
-                    "Give its number, or add the pods or the EndpointSlice.",
-                )  # fmt: skip
-            target = numbers[0]
-        ports.append(port._replace(target_port=target))
-    return slice_of(service._replace(ports=tuple(ports)), [p.pod for p in behind])
+def _item(item: Fields, kind: str, version: str) -> Fields:
+    """An object of a list. kubectl leaves kind and version out of a typed list's (PodList …)."""
+    if kind == "List" or "kind" in item.data:
+        return item
+    missing: dict[str, Any] = {"kind": kind.removesuffix("List"), "apiVersion": version}
+    return item.with_more(missing)

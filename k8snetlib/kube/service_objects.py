@@ -3,7 +3,7 @@
 A field that is missing has the API server's default; what would not pass its validation is refused
 with file, line and field. Addresses may be of both families: the proxy's own tests use IPv6.
 
-What may not live here: which pods a Service selects (see ``objects``).
+What may not live here: which pods a Service selects (see ``endpoint_slices``).
 
 Source: the Kubernetes API, core/v1 Service and discovery.k8s.io/v1 EndpointSlice.
 """
@@ -197,6 +197,8 @@ def _rare(service: Service) -> Object:
         found |= {"sessionAffinity": "ClientIP", "sessionAffinityConfig": config}
     if service.health_check_node_port:
         found["healthCheckNodePort"] = service.health_check_node_port
+    if service.type == "LoadBalancer" and not any(port.node_port for port in service.ports):
+        found["allocateLoadBalancerNodePorts"] = False
     if service.publish_not_ready:
         found["publishNotReadyAddresses"] = True
     return found
@@ -208,13 +210,18 @@ def _ingress(ingress: Ingress) -> Object:
 
 def _port_object(port: ServicePort) -> Object:
     found: Object = {"name": port.name} if port.name else {}
-    target = port.target_port or port.port
-    found |= {"protocol": port.proto.upper(), "port": port.port, "targetPort": target}
+    found |= {"protocol": port.proto.upper(), "port": port.port}
+    if port.target_port:
+        found["targetPort"] = port.target_port
     return {**found, "nodePort": port.node_port} if port.node_port else found
 
 
-def slice_object(found: EndpointSlice) -> Object:
-    """An EndpointSlice as kubectl prints it."""
+def slice_object(
+    found: EndpointSlice, namespaces: Mapping[tuple[str, str], str] | None = None
+) -> Object:
+    """An EndpointSlice as kubectl prints it. ``namespaces``: of the pods, by name and address,
+    where they differ from the slice's own."""
+    spaces = namespaces or {}
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
@@ -224,7 +231,9 @@ def slice_object(found: EndpointSlice) -> Object:
             "labels": {SERVICE_LABEL: found.service},
         },
         "addressType": found.family,
-        "endpoints": [_endpoint_object(endpoint, found.namespace) for endpoint in found.endpoints],
+        "endpoints": [
+            _endpoint_object(e, spaces.get((e.pod, e.ip), found.namespace)) for e in found.endpoints
+        ],
         "ports": [
             {"name": port.name, "protocol": port.proto.upper(), "port": port.port}
             for port in found.ports

@@ -230,6 +230,33 @@ FOUND = {
             "udp | 10.0.1.2:40000>10.0.1.1:40000 | 10.0.1.2:40000>10.0.1.1:40000",
         ),
     ),
+    "a packet with another destination is DNAT, and all that answers it": Row(
+        (
+            "nat PREROUTING -p udp -d 10.96.0.1 -j DNAT --to-destination 10.0.1.2",
+            "filter FORWARD -m conntrack --ctstate DNAT",
+            "filter FORWARD -m conntrack ! --ctstate DNAT",
+            "filter FORWARD -m conntrack --ctstate INVALID,DNAT --ctstatus CONFIRMED",
+            "filter FORWARD -m conntrack --ctstate SNAT",
+        ),
+        (udp(C, VIRTUAL), udp(A, C, (53, 40000)), udp(C, A, (40001, 80))),
+        (1, 4, 2, 3, 0),
+    ),
+    "a policy DROP in the nat table drops what opens a connection": Row(
+        ("nat PREROUTING DROP", "nat PREROUTING -s 10.0.2.0/24 -j ACCEPT", NAT_ON),
+        (udp(A, C), udp(C, A, (40001, 80))),
+        (1, 0),
+        ("n:br0 out [n:br0>a:eth0] 10.0.2.2:40001>10.0.1.2:80 ttl63 len33",),
+        ("n:eth0 out [n:eth0>c:eth0] 10.0.1.2:40000",),
+    ),
+    "a packet is SNAT only when POSTROUTING has decided so: here the answer": Row(
+        (
+            "nat POSTROUTING -p udp -o eth0 -j SNAT --to-source 10.0.2.1",
+            "filter FORWARD -m conntrack --ctstate SNAT",
+            "filter FORWARD -m conntrack ! --ctstate SNAT,DNAT",
+        ),
+        (udp(A, C), udp(C, N2, (53, 40000))),
+        (1, 3, 1),
+    ),
     "a router that tracks lets a datagram leave in the pieces that it came in": Row(
         (NAT_ON,),
         pieces(C, A, 1376, 104, 800),
@@ -262,6 +289,16 @@ FOUND = {
             "n:p-b out [a:eth0>b:eth0] 10.0.1.2:40000>10.0.1.3:53 ttl64 len124 frag 0+",
             "n:p-b out [a:eth0>b:eth0] 10.0.1.2>10.0.1.3 ttl64 frag 104",
         ),
+        unseen=("len1124",),
+    ),
+    "... if no piece is longer than its MTU": Row(
+        (NAT_ON,),
+        pieces(A, B, 1480, 800),
+        seen=(
+            "n:p-b out [a:eth0>b:eth0] 10.0.1.2:40000>10.0.1.3:53 ttl64 len1500 frag 0+",
+            "n:p-b out [a:eth0>b:eth0] 10.0.1.2>10.0.1.3 ttl64 frag 1480",
+        ),
+        unseen=("len2300",),
     ),
     "what br_netfilter put together is routed as if it had never been cut, if it fits": Row(
         (NAT_ON,),

@@ -299,6 +299,7 @@ PRINTED = {
         for typed, shown in {
             "6/min": "6/min", "2/hour": "2/hour", "3/day": "3/day", "5/second": "5/sec",
             "120/min": "2/sec", "7/hour": "7/hour", "20/minute": "20/min", "36/hour": "36/hour",
+            "9953/hour": "9955/hour", "50000/day": "50000/day", "54000/day": "2250/hour",
         }.items()
     },
     **{

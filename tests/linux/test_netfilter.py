@@ -317,7 +317,8 @@ def test_a_long_chain_gives_what_a_short_one_gives_and_counts_every_rule() -> No
             if chance.random() < 0.6:
                 words.append(f"-d 10.96.0.{chance.randint(8, 12)}/32")
             if chance.random() < 0.6:
-                words.append(f"-p tcp -m tcp --dport {chance.randint(78, 82)}")
+                port = chance.choice(["78", "79", "80", "81", ":80", "81:", "79:81", "0"])
+                words.append(f"-p tcp -m tcp {chance.choice(['', '', '! '])}--dport {port}")
             rules.append(parse_rule(" ".join([*words, "-j", chance.choice(targets)])))
         chain = Chain("FORWARD", rules, "ACCEPT")
         ruleset = Ruleset()

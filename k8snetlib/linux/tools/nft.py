@@ -305,6 +305,7 @@ _MATCHES: dict[type, Callable[[Any, str], str]] = {
     r.Conntrack: _conntrack, r.Mark: _mark, r.Statistic: _statistic, r.AddrType: _addrtype,
     r.Recent: lambda _m, _p: "xt match recent", r.MatchSet: lambda _m, _p: "xt match set",
     r.Limit: _limit, r.Physdev: lambda _m, _p: "xt match physdev",
+    r.IpvsMatch: lambda _m, _p: "xt match ipvs",
 }  # fmt: skip
 
 
