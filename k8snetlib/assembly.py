@@ -141,7 +141,7 @@ def pod_mtu(spec: ClusterSpec) -> int:
 
 def _start_api_server(network: Network, spec: ClusterSpec) -> ApiServer:
     """The API server, with all that the spec says there is."""
-    api = ApiServer(network)
+    api = ApiServer(network, spec.network.service_network)
     network.agents.add(api)
     with api.at_once():
         for value in _objects(spec):
@@ -377,6 +377,8 @@ def _start_flannel(network: Network, spec: ClusterSpec, flannel: _Flannel, api: 
         server.way().put(Put(f"{PREFIX}/config".encode(), text.encode()))
         for node in spec.nodes:
             network[node.name].commands["etcdctl"] = _etcdctl
+    for node in spec.nodes:
+        network[node.name].commands["kubectl"] = _kubectl
     with network.agents.hold():
         for node in spec.nodes:
             link = KubeLink(api, node.name, text) if kube else EtcdLink(server, node.name)
@@ -399,6 +401,14 @@ def _etcdctl(ns: Netns, words: list[str], stdin: str) -> str:
     server = ns.network.agents["etcd"]
     assert isinstance(server, EtcdServer)
     return etcdctl.run(server.way(ns.name), words, stdin)
+
+
+def _kubectl(ns: Netns, words: list[str], stdin: str) -> str:
+    """``kubectl`` at a node's prompt: over the node's own way to the API server."""
+    from k8snetlib.kube import kubectl
+
+    assert ns.network is not None
+    return kubectl.run(ns.network, ns.name, words, stdin)
 
 
 def json_of(conf: Mapping[str, object]) -> str:

@@ -317,6 +317,20 @@ class Cluster:
         running = [n for n in self.nodes if self.flanneld(n).running]
         return ", ".join(running) or "no node"
 
+    def kubectl(self, command: str, stdin: str = "") -> str:
+        """Types ``kubectl COMMAND`` where nothing cuts the way to the API server, and returns what
+        it prints; ``stdin`` is the text that ``-f -`` reads. Raises ``BadCommand``.
+
+        >>> Cluster.example().kubectl("get nodes -o name")
+        'node/node1\\nnode/node2\\nnode/node3'
+        """
+        import shlex
+
+        from k8snetlib.kube import kubectl
+
+        words = shlex.split(command)
+        return kubectl.run(self.network, "", words[words[:1] == ["kubectl"] :], stdin)
+
     # -- etcd -----------------------------------------------------------------------------------
 
     @property

@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
+from k8snetlib.address import Prefix
 from k8snetlib.errors import unknown_name
 from k8snetlib.kube.api import Pod
 
@@ -38,6 +39,10 @@ Key = tuple[str, str]
 
 #: What can happen to an object, in the words of a watch.
 ADDED, MODIFIED, DELETED = "ADDED", "MODIFIED", "DELETED"
+
+
+#: Where Services get their addresses if nobody says.
+SERVICE_RANGE = Prefix.parse("10.96.0.0/16")
 
 
 class Change(NamedTuple):
@@ -66,12 +71,14 @@ def key_of(value: Any) -> Key:
 
 
 class ApiServer:
-    """All of the API server, as one agent of the network."""
+    """All of the API server, as one agent of the network. From ``service_range`` it gives Services
+    their addresses (``--service-cluster-ip-range``)."""
 
     name = "apiserver"
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, service_range: Prefix = SERVICE_RANGE) -> None:
         self.network = network
+        self.service_range = service_range
         self.log: list[Change] = []
         self.watchers: dict[str, str] = {}
         self.cuts: set[str] = set()
@@ -211,7 +218,7 @@ class ApiServer:
 
     def clone(self, network: Network) -> ApiServer:
         """The same objects in a copy of the network; who watches is taken along."""
-        other = ApiServer(network)
+        other = ApiServer(network, self.service_range)
         other._objects = {kind: dict(objects) for kind, objects in self._objects.items()}
         other.log = list(self.log)
         other.watchers, other.cuts = dict(self.watchers), set(self.cuts)

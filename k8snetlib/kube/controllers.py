@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from k8snetlib.kube.api import EndpointSlice, Node, Pod, Service, Workload
 from k8snetlib.kube.apiserver import DELETED, ApiServer, Key, api_server, key_of
-from k8snetlib.kube.assigned import Scheduler
+from k8snetlib.kube.assigned import Scheduler, has_labels
 from k8snetlib.kube.endpoint_slices import PodsByLabel, slices_of
 from k8snetlib.kube.workloads import pods_of
 
@@ -51,7 +51,8 @@ class ControllerManager:
         self.silent: dict[str, float] = {}
         self.not_ready: set[str] = set()
         self._unready: set[Key] = set()
-        self._gone: dict[Key, Pod] = {}
+        #: Pods that there were: their names are not given again.
+        self._gone: set[Key] = set()
         self.api.watched_by(self.name, "")
 
     @property
@@ -87,8 +88,7 @@ class ControllerManager:
                 changes, self.seen = list(api.since(self.seen)), api.revision
                 for change in changes:
                     if change.verb == DELETED and isinstance(change.value, Pod):
-                        # Its name is not given again.
-                        self._gone[key_of(change.value)] = change.value._replace(terminating=True)
+                        self._gone.add(key_of(change.value))
                     if change.verb == DELETED and isinstance(change.value, Workload):
                         self._collect(change.value)
                 if any(isinstance(change.value, Pod | Workload) for change in changes):
@@ -102,7 +102,7 @@ class ControllerManager:
         """A workload is gone: so are its pods, unless another one owns them."""
         others = self.api.list(Workload, workload.namespace)
         for pod in self.api.list(Pod, workload.namespace):
-            if workload.owns(pod) and not any(other.owns(pod) for other in others):
+            if owns(workload, pod) and not any(owns(other, pod) for other in others):
                 self.api.terminate(pod)
 
     def _replicate(self) -> None:
@@ -110,17 +110,15 @@ class ControllerManager:
         api = self.api
         for workload in api.list(Workload):
             pods = api.list(Pod, workload.namespace)
-            own = [pod for pod in pods if workload.owns(pod) and not pod.terminating]
+            own = [pod for pod in pods if owns(workload, pod) and not pod.terminating]
             if workload.kind != "DaemonSet":
                 for pod in self._too_many(own, workload):
                     api.terminate(pod)
-            named = [] if workload.kind == "StatefulSet" else list(self._gone.values())
-            nodes = [
-                node.name
-                for node in api.list(Node)
-                if Scheduler([node], ()).suits(workload.template, node)
-            ]
-            for pod in pods_of(workload, [*pods, *named], nodes):
+            taken = {pod.name for pod in pods}
+            if workload.kind != "StatefulSet":
+                taken |= {name for namespace, name in self._gone if namespace == workload.namespace}
+            nodes = [n.name for n in api.list(Node) if has_labels(n, workload.template)]
+            for pod in pods_of(workload, own, taken, nodes):
                 api.put(pod)
 
     def _too_many(self, own: list[Pod], workload: Workload) -> list[Pod]:
@@ -189,8 +187,15 @@ class ControllerManager:
         other = object.__new__(ControllerManager)
         other.network, other.heard, other.seen = network, self.heard, self.seen
         other.silent, other.not_ready = dict(self.silent), set(self.not_ready)
-        other._unready, other._gone = set(self._unready), dict(self._gone)
+        other._unready, other._gone = set(self._unready), set(self._gone)
         return other
+
+
+def owns(workload: Workload, pod: Pod) -> bool:
+    """True if the pod is one of the workload's. A Deployment's are those of its ReplicaSet, which
+    asks for a ``pod-template-hash`` too: a pod that only has the labels is not adopted."""
+    hashed = workload.kind != "Deployment" or "pod-template-hash" in dict(pod.labels)
+    return hashed and workload.owns(pod)
 
 
 def changed_services(api: ApiServer, changes: list[tuple[object, object]]) -> list[Key]:
