@@ -14,17 +14,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from k8snetlib import Cluster, Exchange
 from k8snetlib.linux import sockets
-from k8snetlib.linux.netfilter.save import restore
 from k8snetlib.linux.network import Network
 
 ROUNDS = 2000
-RULES = Path(__file__).parents[1] / "tests" / "kernel"
-#: Connections through those rules: who connects to which address and port.
+#: Connections through kube-proxy's rules: who connects to which address and port.
 PATHS = {
     "pod -> pod": ("web2", "10.1.20.3", 8080),
     "pod -> ClusterIP": ("web2", "10.96.0.10", 80),
@@ -60,14 +57,6 @@ def one_way(cluster: Cluster, source: str, target: str) -> Callable[[], object]:
         return Network.freeze(network.flights)
 
     return send
-
-
-def ruled_cluster(backend: str) -> Cluster:
-    """The example cluster with the recorded rules of a real one (kube-proxy's and flannel's)."""
-    cluster = Cluster.example(backend)
-    for node in cluster.nodes:
-        restore(cluster[node].ruleset, (RULES / f"{node}.iptables-save.txt").read_text())
-    return cluster
 
 
 class Walked(NamedTuple):
@@ -125,7 +114,7 @@ def main() -> None:
     print(f"connect web2 -> backend, 5 packets and the teardown: {median_us(connect, 500):.0f} us")
     print(f"build the example cluster: {median_us(Cluster.example, 100):.0f} us")
     print(f"clone it: {median_us(cluster.clone, 200):.0f} us")
-    ruled = ruled_cluster("udp")
+    ruled = Cluster.example("udp")
     for name, way in PATHS.items():
         ruled.connect(*way)  # no ARP in what is counted
         walked = connection(ruled, way)

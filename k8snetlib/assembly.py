@@ -30,6 +30,7 @@ from k8snetlib.kube import dns
 from k8snetlib.kube.api import BACKENDS, PROXY_MODES, ClusterSpec, Host, Node, Pod
 from k8snetlib.kube.apiserver import ApiServer
 from k8snetlib.kube.controllers import ControllerManager
+from k8snetlib.kube.kubectl import at_prompt
 from k8snetlib.kube.network import net_conf
 from k8snetlib.kubelet import Kubelet, is_heard
 from k8snetlib.linux.netns import Device, Netns
@@ -378,7 +379,7 @@ def _start_flannel(network: Network, spec: ClusterSpec, flannel: _Flannel, api: 
         for node in spec.nodes:
             network[node.name].commands["etcdctl"] = _etcdctl
     for node in spec.nodes:
-        network[node.name].commands["kubectl"] = _kubectl
+        network[node.name].commands["kubectl"] = at_prompt
     with network.agents.hold():
         for node in spec.nodes:
             link = KubeLink(api, node.name, text) if kube else EtcdLink(server, node.name)
@@ -401,14 +402,6 @@ def _etcdctl(ns: Netns, words: list[str], stdin: str) -> str:
     server = ns.network.agents["etcd"]
     assert isinstance(server, EtcdServer)
     return etcdctl.run(server.way(ns.name), words, stdin)
-
-
-def _kubectl(ns: Netns, words: list[str], stdin: str) -> str:
-    """``kubectl`` at a node's prompt: over the node's own way to the API server."""
-    from k8snetlib.kube import kubectl
-
-    assert ns.network is not None
-    return kubectl.run(ns.network, ns.name, words, stdin)
 
 
 def json_of(conf: Mapping[str, object]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from k8snetlib.address import is_ip
-from k8snetlib.errors import K8sNetError, NotModelled, UnknownName, unknown_name
+from k8snetlib.errors import K8sNetError, UnknownName, unknown_name
 from k8snetlib.kube.api import ClusterSpec, EndpointSlice, Pod, Service, Workload, example_spec
 from k8snetlib.linux import exchange
 from k8snetlib.linux.netns import Netns
@@ -21,19 +21,18 @@ from k8snetlib.trace import Exchange
 if TYPE_CHECKING:
     from random import Random
 
+    from k8snetlib.dumps.node import Dumps
     from k8snetlib.etcd.agent import EtcdServer
     from k8snetlib.etcd.store import Client
     from k8snetlib.fates import Fate
     from k8snetlib.flannel.daemon import Flanneld
     from k8snetlib.flannel.options import Options
     from k8snetlib.kube.apiserver import ApiServer
+    from k8snetlib.kube.lookup import Target
+    from k8snetlib.kube.proxy.daemon import KubeProxy
     from k8snetlib.linux.chance import Dice
 
 Object = TypeVar("Object")
-#: How kubectl shortens the kinds of workloads.
-SHORT_KINDS = {
-    "deployment": "deploy", "replicaset": "rs", "statefulset": "sts", "daemonset": "ds",
-}  # fmt: skip
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -48,7 +47,7 @@ class Cluster:
 
         self._spec = spec
         self.network = assembly.assemble(spec, seed)
-        self._seen = self._api().revision
+        self._seen = self._api.revision
 
     @classmethod
     def example(
@@ -75,11 +74,29 @@ class Cluster:
 
         return cls(read_manifests(*paths), seed=seed)
 
+    @classmethod
+    def from_dumps(
+        cls, machines: Mapping[str, str | Dumps], *, seed: int = 0
+    ) -> Cluster:  # fmt: skip
+        """Real machines, as they printed themselves: their devices, routes, neighbours and rules.
+
+        Parameters: name -> the folder with its dumps (``ip-addr.txt``, ``ip-route.txt``,
+        ``iptables-save.txt`` … see docs/importing.md), or the ``Dumps`` themselves. A packet is
+        followed to where the dumps end; the exchange's ``reason`` says where that is. What is not
+        modelled is named in one ``PassedOver`` warning. Raises ``BadDump`` with file and line.
+        """
+        from k8snetlib.dumps import files
+
+        other = object.__new__(cls)
+        other.network, other._spec = files.read_machines(machines, seed)
+        other._seen = other._api.revision
+        return other
+
     @property
     def spec(self) -> ClusterSpec:
         """What there is now: as the cluster was built, with the pods, workloads, Services and
         EndpointSlices that the API server knows."""
-        api = self._api()
+        api = self._api
         if api.revision != self._seen:
             self._seen = api.revision
             old = self._spec
@@ -90,11 +107,6 @@ class Cluster:
                 slices=_in_order(old.slices, api.list(EndpointSlice)),
             )
         return self._spec
-
-    def _api(self) -> ApiServer:
-        from k8snetlib.kube.apiserver import api_server
-
-        return api_server(self.network)
 
     # -- names ----------------------------------------------------------------------------------
 
@@ -131,19 +143,10 @@ class Cluster:
         return netns_names(self.spec)
 
     def _workload_pods(self) -> dict[str, str]:
-        """The names of workloads, as ``kubectl exec`` takes them -> their first pod's namespace."""
-        found: dict[str, str] = {}
-        names = self._pod_names()
-        for workload in self.spec.workloads:
-            kind, name, namespace = workload.kind.lower(), workload.name, workload.namespace
-            for pod in self.spec.pods:
-                if workload.owns(pod) and not pod.terminating:
-                    own = names[pod.namespace, pod.name]
-                    for alias in (name, f"{kind}/{name}", f"{SHORT_KINDS[kind]}/{name}"):
-                        found.setdefault(alias, own)
-                        found.setdefault(f"{namespace}/{alias}", own)
-                    break
-        return found
+        """The names of workloads -> the namespace of their first pod."""
+        from k8snetlib.kube import lookup
+
+        return lookup.first_pods(self.spec.workloads, self.spec.pods, self._pod_names())
 
     def _namespace(self, name: str) -> Netns:
         aliases = {**self._workload_pods(), **self._aliases()}
@@ -160,28 +163,46 @@ class Cluster:
         raise unknown_name("pod, node or host", name, aliases)
 
     def address_of(self, name: str) -> str:
-        """The address behind a name: a pod's, a node's, a host's, or an address itself.
+        """The address behind a name: a pod's, a node's, a host's, a Service's, or an address.
 
-        Raises ``UnknownName`` with the nearest names; ``NotModelled`` for a Service, until
-        kube-proxy is part of the model.
+        A headless Service has the address of a ready endpoint, as its DNS name. Raises
+        ``UnknownName`` with the nearest names, also if a name means more than one thing.
         """
+        return self._target(name, None, "icmp").ip
+
+    def _target(
+        self, name: str, port: int | str | None, proto: str, pinned: str | None = None
+    ) -> Target:
+        """Address and port behind a name; a Service's ports have names too."""
+        from k8snetlib.kube import lookup
+
+        aliases, api = self._aliases(), self._api
         if is_ip(name):
-            return name
-        plain = name.removeprefix("svc/").removeprefix("service/").split(":")[0]
-        services = {s.name: s for s in self.spec.services}
-        services |= {f"{s.namespace}/{s.name}": s for s in self.spec.services}
-        aliases = self._aliases()
-        if name not in aliases and plain in services:
-            raise NotModelled(
-                f"'{name}' is a Service, and this version has no kube-proxy yet.",
-                "Send to a pod, a node or an address.",
-            )
+            return lookup.Target(name, lookup.number(name, port))
+        services = lookup.named(api.list(Service), name)
+        if not services and name not in aliases:
+            name, written = lookup.split_port(name)
+            services = lookup.named(api.list(Service), name)
+            port = port or written
+        if len(services) + (name in aliases) > 1:
+            meant = [f"svc/{s.namespace}/{s.name}" for s in services]
+            meant += [f"pod/{name}"] if name in aliases else []
+            raise UnknownName(f"'{name}' means more than one thing.", f"{' or '.join(meant)}?")
+        if services:
+            slices = api.list(EndpointSlice)
+            return lookup.target_of(services[0], slices, port, proto, pinned)
         if name not in aliases:
-            raise unknown_name("pod, node, host or Service", name, {**aliases, **services})
+            aliases = {**self._workload_pods(), **aliases}
+        if name not in aliases:
+            own = [*(s.name for s in api.list(Service)), *aliases]
+            raise unknown_name("pod, node, host or Service", name, own)
         ns = self.network.netns[aliases[name]]
+        own_ips = {node.name: node.ip for node in self.spec.nodes}
         for device in ("eth0", "lan0"):
             if device in ns.devices and ns.devices[device].addresses:
-                return ns.devices[device].addresses[0].ip
+                own_ips.setdefault(ns.name, ns.devices[device].addresses[0].ip)
+        if ns.name in own_ips:
+            return lookup.Target(own_ips[ns.name], lookup.number(name, port))
         raise K8sNetError(f"{name} has no address of its own.", "Send to a pod, a node or a host.")
 
     # -- sending --------------------------------------------------------------------------------
@@ -190,7 +211,7 @@ class Cluster:
         self,
         source: str,
         target: str,
-        port: int,
+        port: int | str | None = None,
         *,
         sport: int | None = None,
         endpoint: str | None = None,
@@ -201,7 +222,8 @@ class Cluster:
         """A TCP connection: SYN, SYN/ACK, ACK, request, reply.
 
         Parameters: ``source`` and ``target`` are names or addresses; ``port`` and ``sport`` are
-        ports (``sport`` None: the kernel draws one); ``endpoint`` pins what a Service would choose;
+        ports (``port`` may be the name of a Service's port, or None if it has only one; ``sport``
+        None: the kernel draws one); ``endpoint`` pins what a Service would choose;
         ``ttl`` is the first TTL; ``payload`` is the request, or how many bytes it has; ``df`` is
         the don't-fragment bit. Returns the ``Exchange``, whatever became of it. Raises
         ``UnknownName`` or ``BadPacket`` for names and numbers that cannot be.
@@ -219,7 +241,7 @@ class Cluster:
         self,
         source: str,
         target: str,
-        port: int | None = None,
+        port: int | str | None = None,
         *,
         proto: str = "udp",
         sport: int | None = None,
@@ -233,16 +255,17 @@ class Cluster:
         Parameters as for ``connect``; ``proto`` is tcp, udp or icmp. ``endpoint`` has no effect
         where nothing is chosen.
         """
-        ns, dst = self._namespace(source), self.address_of(target)
+        ns = self._namespace(source)
         network = self.network
         network.pinned = self._endpoint(endpoint) if endpoint is not None else None
+        dst, port = self._target(target, port, proto, network.pinned)
         return exchange.send(
             network, ns, dst, port, proto=proto, sport=sport, ttl=ttl, payload=payload, df=df,
             names=(source, target),
         )  # fmt: skip
 
     def outcomes(
-        self, source: str, target: str, port: int | None = None, *, proto: str = "tcp",
+        self, source: str, target: str, port: int | str | None = None, *, proto: str = "tcp",
         **options: Any,
     ) -> tuple[Fate, ...]:  # fmt: skip
         """All that can become of a packet, each with its exact probability.
@@ -317,6 +340,8 @@ class Cluster:
         running = [n for n in self.nodes if self.flanneld(n).running]
         return ", ".join(running) or "no node"
 
+    # -- Kubernetes -----------------------------------------------------------------------------
+
     def kubectl(self, command: str, stdin: str = "") -> str:
         """Types ``kubectl COMMAND`` where nothing cuts the way to the API server, and returns what
         it prints; ``stdin`` is the text that ``-f -`` reads. Raises ``BadCommand``.
@@ -324,12 +349,24 @@ class Cluster:
         >>> Cluster.example().kubectl("get nodes -o name")
         'node/node1\\nnode/node2\\nnode/node3'
         """
-        import shlex
-
         from k8snetlib.kube import kubectl
 
-        words = shlex.split(command)
-        return kubectl.run(self.network, "", words[words[:1] == ["kubectl"] :], stdin)
+        return kubectl.typed(self.network, command, stdin)
+
+    @property
+    def _api(self) -> ApiServer:
+        from k8snetlib.kube.apiserver import api_server
+
+        return api_server(self.network)
+
+    def kube_proxy(self, node: str) -> KubeProxy:
+        """kube-proxy on a node: its mode, its options, its journal. Raises ``UnknownName``."""
+        from k8snetlib.kube.proxy.daemon import KubeProxy
+
+        found = self._namespace(node).services.get("kube-proxy")
+        if not isinstance(found, KubeProxy):
+            raise unknown_name("node with a kube-proxy", node, self.nodes)
+        return found
 
     # -- etcd -----------------------------------------------------------------------------------
 

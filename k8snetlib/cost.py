@@ -1,8 +1,8 @@
 """What lives here: what a Service costs the kernel that balances it, counted and not guessed.
 
 A new connection to a Service is walked through the node's real rules, in a cluster with many other
-Services; ``Trace.evaluated`` says how many rules that kernel had to test. In iptables mode the rules
-of all Services stand in one chain, so the number grows with them, and depends on where the Service
+Services; ``Trace.evaluated`` says how many rules that kernel had to test. In iptables mode all
+Services' rules stand in one chain, so the number grows with them, and depends on where the Service
 stands. kube-proxy writes them in no particular order: in the ``middle`` is what one has to expect.
 
 Simplified here: a rule counts as one test, a lookup in a map or in IPVS's table too, whatever each

@@ -52,6 +52,7 @@ HOOK_BOXES: Mapping[str, tuple[str, ...]] = {
     "filter": ("INPUT", "FORWARD", "OUTPUT"),
     "security": ("INPUT", "FORWARD", "OUTPUT"),
     "nft": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
+    "ipvs": ("INPUT", "FORWARD", "OUTPUT"),
 }
 
 _TABLES = {
@@ -61,6 +62,7 @@ _TABLES = {
     "filter": "rules that let packets pass, or stop them",
     "security": "a second filter, for security modules",
     "nft": "a base chain of nftables (those of type nat speak in the nat box)",
+    "ipvs": "the kernel's load balancer: requests to a real server, answers back",
 }
 _HOOKS = {
     "PREROUTING": "for what has just arrived, before it is routed",

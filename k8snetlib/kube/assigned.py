@@ -101,21 +101,29 @@ class Scheduler:
         self._load[pod.node] += 1
         self._ports |= {(pod.node, *port) for port in _host_ports(pod)}
 
-    def suits(self, pod: Pod, node: Node) -> bool:
-        """True if the node has the labels that the pod asks for, and its ports of the host free.
-        Every node runs Linux, whatever its labels say."""
-        labels = {(HOSTNAME, node.name), ("kubernetes.io/os", "linux"), *node.labels}
-        taken = any((node.name, *port) in self._ports for port in _host_ports(pod))
-        return set(pod.node_selector) <= labels and not taken
-
     def place(self, pod: Pod) -> Pod | None:
         """The pod with its node; None if no node suits it."""
-        suited = [node for node in self._nodes if self.suits(pod, node)]
+        ports = list(_host_ports(pod))
+        suited = [
+            node
+            for node in self._nodes
+            if has_labels(node, pod)
+            and not (ports and any((node.name, *port) in self._ports for port in ports))
+        ]
         if not suited:
             return None
         placed = pod._replace(node=min(suited, key=lambda node: self._load[node.name]).name)
         self._remember(placed)
         return placed
+
+
+def has_labels(node: Node, pod: Pod) -> bool:
+    """True if the node has the labels that the pod asks for. Every node runs Linux, whatever its
+    labels say."""
+    if not pod.node_selector:
+        return True
+    labels = {(HOSTNAME, node.name), ("kubernetes.io/os", "linux"), *node.labels}
+    return set(pod.node_selector) <= labels
 
 
 def _host_ports(pod: Pod) -> Iterator[tuple[str, int]]:

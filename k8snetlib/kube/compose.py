@@ -79,15 +79,8 @@ def _say_nodes(objects: Objects, nodes: list[Node], result: Composed) -> None:
 def _pods(objects: Objects, nodes: list[Node], result: Composed) -> list[Pod]:
     """All pods: those that were written, and those that the workloads make; each on a node that is
     there, with an address."""
-    pods = list(objects.pods)
-    made = 0
-    # A ReplicaSet's pods are its Deployment's as well; the other way round there would be twins.
-    for workload in sorted(objects.workloads, key=lambda w: w.kind != "ReplicaSet"):
-        scheduler = assigned.Scheduler(nodes, pods)
-        suited = [node.name for node in nodes if scheduler.suits(workload.template, node)]
-        more = pods_of(workload, pods, suited)
-        pods += more
-        made += len(more)
+    pods = [*objects.pods, *_made(objects, nodes)]
+    made = len(pods) - len(objects.pods)
     scheduler = assigned.Scheduler(nodes, [pod for pod in pods if pod.node])
     placed = []
     for pod in pods:
@@ -104,6 +97,24 @@ def _pods(objects: Objects, nodes: list[Node], result: Composed) -> list[Pod]:
     if without:
         result.filled_in.append(f"nodes or addresses of {_count(without, 'pod')}")
     return assigned.with_addresses(placed, nodes)
+
+
+def _made(objects: Objects, nodes: list[Node]) -> list[Pod]:
+    """The pods that the workloads make."""
+    found: list[Pod] = []
+    by_label = PodsByLabel(objects.pods)
+    taken: dict[str, set[str]] = {}
+    for pod in objects.pods:
+        taken.setdefault(pod.namespace, set()).add(pod.name)
+    # A ReplicaSet's pods are its Deployment's as well; the other way round there would be twins.
+    for workload in sorted(objects.workloads, key=lambda w: w.kind != "ReplicaSet"):
+        names = taken.setdefault(workload.namespace, set())
+        suited = [n.name for n in nodes if assigned.has_labels(n, workload.template)]
+        for pod in pods_of(workload, by_label.selected(workload), names, suited):
+            names.add(pod.name)
+            by_label.add(pod)
+            found.append(pod)
+    return found
 
 
 # -- Services -------------------------------------------------------------------------------------

@@ -15,7 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from k8snetlib.kube.api import Endpoint, EndpointPort, EndpointSlice, Pod, Service, ServicePort
+from k8snetlib.kube.api import (
+    Endpoint,
+    EndpointPort,
+    EndpointSlice,
+    Pod,
+    Service,
+    ServicePort,
+    Workload,
+)
 
 #: How many endpoints a slice holds at most (``--max-endpoints-per-slice``).
 MAX_ENDPOINTS = 100
@@ -29,13 +37,18 @@ class PodsByLabel:
     def __init__(self, pods: Iterable[Pod]) -> None:
         self._pods: dict[tuple[str, tuple[str, str]], list[Pod]] = {}
         for pod in pods:
-            for label in pod.labels:
-                self._pods.setdefault((pod.namespace, label), []).append(pod)
+            self.add(pod)
 
-    def selected(self, service: Service) -> list[Pod]:
-        """The pods that the Service's selector picks: all of its labels, in its namespace."""
-        wanted = set(service.selector)
-        candidates = [self._pods.get((service.namespace, label), []) for label in wanted]
+    def add(self, pod: Pod) -> None:
+        """One more pod."""
+        for label in pod.labels:
+            self._pods.setdefault((pod.namespace, label), []).append(pod)
+
+    def selected(self, by: Service | Workload) -> list[Pod]:
+        """The pods that a selector picks: all of its labels, in its namespace. An empty one picks
+        none."""
+        wanted = set(by.selector)
+        candidates = [self._pods.get((by.namespace, label), []) for label in wanted]
         return [pod for pod in min(candidates, key=len, default=[]) if wanted <= set(pod.labels)]
 
 

@@ -13,7 +13,7 @@ Source: Kubernetes' pkg/controller, k8s.io/apimachinery's util/rand (its letters
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from hashlib import sha256
 
 from k8snetlib.kube.api import Pod, Workload
@@ -30,15 +30,16 @@ def template_hash(workload: Workload) -> str:
     return "".join(LETTERS[ord(digit) % len(LETTERS)] for digit in number)
 
 
-def pods_of(workload: Workload, pods: Iterable[Pod], nodes: Iterable[str]) -> list[Pod]:
+def pods_of(
+    workload: Workload, pods: Iterable[Pod], taken: Container[str], nodes: Iterable[str] = ()
+) -> list[Pod]:
     """The pods that a workload still has to make.
 
-    Parameters: all ``pods`` that there are; ``nodes`` on which a DaemonSet would run. The new pods
-    have no address, and no node unless a DaemonSet made them.
+    Parameters: the ``pods`` that it has; ``taken`` are the names of all pods of its namespace;
+    ``nodes`` those on which a DaemonSet would run. The new pods have no address, and no node unless
+    a DaemonSet made them.
     """
-    pods = list(pods)
-    taken = {pod.name for pod in pods if pod.namespace == workload.namespace}
-    own = [pod for pod in pods if workload.owns(pod) and not pod.terminating]
+    own = [pod for pod in pods if not pod.terminating]
     if workload.kind == "DaemonSet":
         free = [node for node in nodes if node not in {pod.node for pod in own}]
         names = _names(f"{workload.name}-", taken)
@@ -64,7 +65,7 @@ def pods_of(workload: Workload, pods: Iterable[Pod], nodes: Iterable[str]) -> li
     ]
 
 
-def _names(prefix: str, taken: set[str]) -> Iterator[str]:
+def _names(prefix: str, taken: Container[str]) -> Iterator[str]:
     """Names that nobody has, one after the other."""
     at = 0
     while True:

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
-from k8snetlib.lab import compare, rules
+from k8snetlib.lab import compare, native, native_rules, rules
 from k8snetlib.lab.compare import Ports
 from k8snetlib.lab.frames import frames_of, walks
 from k8snetlib.lab.kernel import Lab, need_root, need_tools
@@ -146,6 +146,7 @@ def _prepare(cluster: Cluster) -> None:
     same number of bytes, whoever asks."""
     for ns in cluster.network.netns.values():
         ns.conntrack = Table(ns.conntrack.limit)
+        native.forget(ns)
         for learned in (ns.tcp, ns.pmtu, ns.redirects, ns.recent):
             learned.clear()
         for key, listener in ns.listeners.items():
@@ -304,8 +305,10 @@ def _compare(
             for table, chains in ns.ruleset.tables.items()
             for chain in chains.values()
         }
-        kernel_ways = rules.paths(record.traced.get(name, ""), chains)
-        model_ways = [way for trace in exchange.packets for way in compare.passes(trace, name)]
+        traced, own = record.traced.get(name, ""), native.tables_of(ns)
+        kernel_ways = native_rules.paths(traced, own) if own else rules.paths(traced, chains)
+        passes = native_rules.passes if own else compare.passes
+        model_ways = [way for trace in exchange.packets for way in passes(trace, name)]
         same, different = compare.paths(
             name, kernel_ways, model_ways, ports, repeats=repeats, at_once=bool(send.command)
         )
@@ -392,3 +395,6 @@ def _compare_rulesets(cluster: Cluster, lab: Lab) -> Iterable[str]:
             yield f"{name}: only iptables-save of the kernel prints {line}"
         for line in sorted(set(model) - set(kernel)):
             yield f"{name}: only the model prints {line}"
+        tables = [table.full_name.split() for table in native.tables_of(cluster[name])]
+        listed = [lab.run(name, "nft", "list", "table", *words) for words in tables]
+        yield from native_rules.differences(cluster[name], listed)

@@ -112,6 +112,8 @@ class Network:
             ips: dict[str, str] = {}
             for ns in self.netns.values():
                 for device in ns.devices.values():
+                    if device.kind == "dummy":
+                        continue  # the addresses of Services are on every node, so of none
                     if device.kind != "lo":
                         macs.setdefault(device.mac, f"{ns.name}:{device.name}")
                     for address in device.addresses:

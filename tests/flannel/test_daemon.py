@@ -147,7 +147,7 @@ def test_stale_routes_of_a_node_that_went_while_we_were_down() -> None:
 
 def test_rules_are_put_back_within_five_seconds_at_the_end() -> None:
     """If one is missing, all are deleted and appended, behind what others have appended."""
-    cluster = Cluster.example()
+    cluster = Cluster.example(proxy_mode="none")
     node1 = cluster["node1"]
     before = node1.sh("iptables -S FLANNEL-FWD")
     cluster.advance("2s")

@@ -241,6 +241,13 @@ FOUND = {
         (udp(C, VIRTUAL), udp(A, C, (53, 40000)), udp(C, A, (40001, 80))),
         (1, 4, 2, 3, 0),
     ),
+    "a policy DROP in the nat table drops what opens a connection": Row(
+        ("nat PREROUTING DROP", "nat PREROUTING -s 10.0.2.0/24 -j ACCEPT", NAT_ON),
+        (udp(A, C), udp(C, A, (40001, 80))),
+        (1, 0),
+        ("n:br0 out [n:br0>a:eth0] 10.0.2.2:40001>10.0.1.2:80 ttl63 len33",),
+        ("n:eth0 out [n:eth0>c:eth0] 10.0.1.2:40000",),
+    ),
     "a packet is SNAT only when POSTROUTING has decided so: here the answer": Row(
         (
             "nat POSTROUTING -p udp -o eth0 -j SNAT --to-source 10.0.2.1",

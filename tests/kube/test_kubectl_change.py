@@ -176,7 +176,7 @@ def test_scale(cluster: Cluster, words: str, count: int) -> None:
 
 
 def test_labels_decide_who_is_behind_a_service(cluster: Cluster) -> None:
-    cluster.kubectl("patch svc api -p '{\"spec\":{\"ports\":[{\"port\":80,\"targetPort\":80}]}}'")
+    cluster.kubectl('patch svc api -p \'{"spec":{"ports":[{"port":80,"targetPort":80}]}}\'')
     assert cluster.kubectl("label pod web1 app=api --overwrite") == "pod/web1 labeled"
     assert "10.1.15.3" in cluster.kubectl("get endpointslices api-1")
     assert len(names(cluster)) == 3, "no template hash: the Deployment does not adopt it"

@@ -8,6 +8,7 @@ from k8snetlib import Cluster
 from k8snetlib.errors import BadCommand
 from k8snetlib.linux.tools import run
 from k8snetlib.linux.tools.ping import _ms
+from k8snetlib.linux.tools.services import service_name, service_port
 
 #: A rule, how ``iptables -nvL`` ends its line, how ``nft list`` puts it (None: not modelled).
 LISTED = [
@@ -125,6 +126,28 @@ def test_a_translation_is_listed_as_nft_lists_it(rule: str, nft: str) -> None:
         ("traceroute -m 0 10.1.15.1", "", ""),
         ("traceroute -f 0 10.1.15.1", "", ""),
         ("ping -W 3601 -c 1 10.1.15.1", "", ""),
+        *(
+            (
+                f"iptables -t nat {words}",
+                "the use of DROP is therefore inhibited",
+                "the filter table",
+            )
+            for words in (
+                "-P OUTPUT DROP",
+                "-A OUTPUT -j DROP",
+                "-I OUTPUT -j DROP",
+                "-C OUTPUT -j DROP",
+            )
+        ),
+        *(
+            (f"ip neigh {words}", "Device and destination are required arguments.", "dev DEV")
+            for words in (
+                "add 192.168.66.77",
+                "add dev lo",
+                "del 192.168.66.1",
+                "change dev lo",
+            )
+        ),
         ("sysctl -w net.ipv4.icmp_echo_ignore_all=2", "Invalid argument", "0 to 1"),
         *(
             (f"iptables {words}", f'option "{words}" requires an argument', "")
@@ -250,6 +273,40 @@ def test_routes_inside_a_prefix_and_around_it(which: str, routes: str) -> None:
     assert shown == [ROUTES[name] for name in routes.split()]
 
 
+@pytest.mark.parametrize(
+    ("options", "ports"),
+    [
+        ("", [33434, 33435, 33436]),
+        ("-U", [53, 53, 53]),
+        ("-T", [80, 80, 80]),
+        ("-p 9", [9, 10, 11]),
+    ],
+)
+def test_whom_traceroute_s_probes_are_for(options: str, ports: list[int]) -> None:
+    """traceroute(8): without -U every probe has a port of its own."""
+    cluster = Cluster.example()
+    cluster["web2"].sh(f"traceroute -n -m 1 {options} 10.1.20.3")
+    packets = [t.frames[0].packet for t in cluster.network.last if t.frames[0].netns == "web2"]
+    assert [p.transport.dport for p in packets if p.arp is None] == ports  # type: ignore[union-attr]
+
+
+def test_a_device_s_routes_are_flushed() -> None:
+    node1 = Cluster.example()["node1"]
+    assert node1.sh("ip route flush dev flannel0") == ""
+    shown = node1.sh("ip route").splitlines()
+    assert shown == [ROUTES[name] for name in ("default", "pods", "link")]
+
+
+def test_services_have_the_names_of_etc_services() -> None:
+    names = {
+        "discard": 9, "ssh": 22, "smtp": 25, "domain": 53, "bootps": 67, "bootpc": 68, "http": 80,
+        "ntp": 123, "bgp": 179, "https": 443, "http-alt": 8080, "nonsense": None,
+    }  # fmt: skip
+    assert {name: service_port(name) for name in names} == names
+    assert service_name(53, "udp") == service_name(53, "tcp") == "domain"
+    assert (service_name(22, "tcp"), service_name(22, "udp")) == ("ssh", "22")
+
+
 def test_traceroute_keeps_sixteen_probes_under_way() -> None:
     """The sixteenth has left before the fifteenth is answered; its TTL is one more."""
     cluster = Cluster.example()
@@ -301,6 +358,10 @@ DUMPS = [
     ("web2", {"port": 8080}, "tcpdump -n -i eth0 port 8080", "10.1.15.2.40000 > 10.1.20.3.8080: Flags [S]"),
     ("web2", {"port": 8080}, "tcpdump -n -i eth0 src port 8080", "10.1.20.3.8080 > 10.1.15.2.40000: Flags [S.]"),
     ("web2", {"port": 8080}, "tcpdump -e -n -i eth0 tcp", "02:42:0a:01:0f:02 > 02:42:0a:01:0f:01"),
+    ("web2", {"port": 8080}, "tcpdump -n -i eth0 host 10.1.20.3", "IP 10.1.15.2.40000 > 10.1.20.3.8080: Flags"),
+    ("web2", {"port": 8080}, "tcpdump -n -i eth0 dst host 10.1.15.2", "IP 10.1.20.3.8080 > 10.1.15.2.40000: Flags"),
+    ("web2", {"port": 8080}, "tcpdump -n -i eth0 src 10.1.20.3", "IP 10.1.20.3.8080 > 10.1.15.2.40000: Flags"),
+    ("web2", {"port": 8080}, "tcpdump -n -i eth0 not host 10.1.20.3", "ARP, Reply 10.1.15.1 is-at"),
     ("node1", {"port": 8080}, "tcpdump -n -i flannel0", "IP 10.1.15.2.40000 > 10.1.20.3.8080: Flags [S]"),
 ]  # fmt: skip
 
@@ -314,8 +375,10 @@ def test_tcpdump_shows(ns: str, options: dict[str, object], command: str, shows:
         cluster.connect("web2", "backend", 8080, sport=40000)
     lines = cluster[ns].sh(command).splitlines()
     assert any(shows in line for line in lines), lines
-    if "src port" in command:
-        assert not any("8080: Flags" in line for line in lines)
+    for words, others in {
+        "src port": "8080: Flags", "dst host": "> 10.1.20.3", "src 10": "> 10.1.20.3", "not host": "20.3",
+    }.items():  # fmt: skip
+        assert words not in command or not any(others in line for line in lines)
 
 
 def test_a_segment_without_flags_says_none() -> None:

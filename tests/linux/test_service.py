@@ -9,7 +9,7 @@ import pytest
 
 from k8snetlib import Cluster
 from k8snetlib.errors import BadCommand, K8sNetError
-from k8snetlib.linux.clock import go_duration, go_time, journal_time
+from k8snetlib.linux.clock import go_duration, go_time, journal_time, klog_head
 from k8snetlib.linux.netns import Netns
 from k8snetlib.linux.network import Network
 from k8snetlib.linux.service import Service, install
@@ -151,6 +151,12 @@ def test_what_a_stopped_daemon_set_off_happens_at_once_but_after_it_has_stopped(
 def test_a_machine_without_a_network_starts_nothing() -> None:
     with pytest.raises(K8sNetError, match=r"alone is in no network\."):
         Service(Netns("alone"), "job", "a job", "/usr/bin/job").start()
+
+
+def test_klog_s_line_head() -> None:
+    """github.com/kubernetes/klog: microseconds, never rounded up to a seventh digit."""
+    assert klog_head("I", 86400.5, 7, "main.go") == "I0102 00:00:00.500000       7 main.go]"
+    assert klog_head("W", 59.9999995, 12345, "x.go") == "W0101 00:00:59.999999   12345 x.go]"
 
 
 def test_systemctl() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from k8snetlib import Cluster
 from k8snetlib.linux import exchange, sockets, tcp
-from k8snetlib.packet import ACK, FIN, PROTO_UDP, IPv4, Tcp, Udp, stack_of
+from k8snetlib.packet import ACK, FIN, PROTO_TCP, PROTO_UDP, PSH, IPv4, Tcp, Udp, stack_of
 from tests.linux.test_details import WEB2, said, walk, warm
 
 WEB1 = "10.1.15.3"
@@ -50,3 +51,30 @@ def test_a_client_s_fin_counts_as_one_byte() -> None:
     assert (first.flags, answer.flags, last.flags) == (FIN | ACK, FIN | ACK, ACK)
     assert (answer.seq, answer.ack) == (first.ack, first.seq + 1)
     assert (last.seq, last.ack) == (first.seq + 1, answer.seq + 1)
+
+
+@pytest.mark.parametrize(("flags", "name"), [(FIN, "F"), (0, "TCP without flags"), (PSH, "P")])
+def test_what_cannot_open_a_connection(flags: int, name: str) -> None:
+    """tcp_rcv_state_process() in LISTEN: neither SYN, nor ACK, nor RST."""
+    traces = walk(warm(), "web2", stack_of((IPv4(WEB2, WEB1, PROTO_TCP), Tcp(4000, 80, flags))))
+    ((verdict, reason),) = said(traces, "web1", "socket")
+    assert verdict == "drop"
+    assert reason == f"a {name} segment cannot open a connection: ignored"
+
+
+def test_time_stamps_are_milliseconds() -> None:
+    """RFC 7323; tcp_clock_ms()."""
+    cluster = Cluster.example()
+    cluster.advance("90.5s")
+    cluster.connect("web2", "web1", 80)
+    assert "TS val 90500 ecr" in cluster["web2"].sh("tcpdump -n -i eth0 tcp")
+
+
+def test_a_copy_waits_until_nothing_moves() -> None:
+    cluster = Cluster.example()
+    network, web2 = cluster.network, cluster["web2"]
+    packet = sockets.datagram(web2, WEB2, 4000, WEB1, 53, b"?")
+    network.begin(web2, sockets.send, packet, "web2")
+    twin = network.clone()
+    for one in (network, twin):
+        assert ("eth0", WEB1) in one["web2"].neighbours

@@ -13,6 +13,7 @@ describers.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from k8snetlib.kube.kubectl import apply, delete, describe, execute, get, label,
 from k8snetlib.kube.kubectl.call import Call
 
 if TYPE_CHECKING:
+    from k8snetlib.linux.netns import Netns
     from k8snetlib.linux.network import Network
 
 #: A verb: what it does, and its flags, each with what it takes ("text" or "bool").
@@ -36,6 +38,18 @@ VERBS: Mapping[str, tuple[Callable[[Call], str], Mapping[str, str]]] = {
     "patch": (patch.run, patch.FLAGS),
     "scale": (scale.run, scale.FLAGS),
 }
+
+
+def at_prompt(ns: Netns, words: list[str], stdin: str) -> str:
+    """``kubectl`` at a machine's prompt: over its own way to the API server."""
+    assert ns.network is not None, "a namespace outside of a network has nobody to ask"
+    return run(ns.network, ns.name, words, stdin)
+
+
+def typed(network: Network, command: str, stdin: str = "") -> str:
+    """``kubectl`` where nothing cuts the way; ``command`` may begin with the word kubectl."""
+    words = shlex.split(command)
+    return run(network, "", words[words[:1] == ["kubectl"] :], stdin)
 
 
 def run(network: Network, host: str, words: list[str], stdin: str = "") -> str:

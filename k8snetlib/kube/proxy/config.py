@@ -100,7 +100,9 @@ class NodePortAddresses(NamedTuple):
 
 class ProxyConfig(NamedTuple):
     """kube-proxy's options on one node. ``node_ips`` are all its addresses, ``node_ip`` the
-    primary one, ``labels`` those of its Node object; ``sync_period`` is in seconds."""
+    primary one, ``labels`` those of its Node object; ``sync_period`` is in seconds. Of IPVS mode:
+    ``scheduler``, ``exclude_cidrs`` (virtual servers that are none of its business),
+    ``strict_arp`` (ARP is answered for the addresses of the device alone that was asked)."""
 
     node: str
     node_ip: str
@@ -114,6 +116,8 @@ class ProxyConfig(NamedTuple):
     localhost_node_ports: bool = True
     node_port_addresses: NodePortAddresses = NodePortAddresses()
     scheduler: str = "rr"
+    exclude_cidrs: tuple[str, ...] = ()
+    strict_arp: bool = False
     service_cidrs: tuple[str, ...] = ()
     tcp_liberal: bool = False
     nfacct: frozenset[str] = frozenset()

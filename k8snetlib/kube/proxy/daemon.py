@@ -4,7 +4,8 @@ It watches the API server's Services, EndpointSlices and its own Node, and has t
 mode (iptables, nftables, ipvs) tell the kernel what it needs to know. It acts by itself on three
 occasions: something it watches changed; a sync failed (again after 30 seconds); somebody else
 changed the kernel's rules. Of the last it notices little: every 30 seconds it looks if its canary
-chains are still there, and once an hour it writes everything anew.
+chains are still there, and once an hour (in
+IPVS mode every 30 seconds) it writes everything anew.
 
 While it is stopped, or cut off from the API server, all that it has told the kernel stays: packets
 for Services go on as it last knew. When it starts it knows nothing, and writes everything.
@@ -102,11 +103,17 @@ class KubeProxy(service.Service):
         self.proxier = make_proxier(self.mode, self.ns, self.config)
         self.say("I", "server_linux.go", f"Using {self.mode} Proxier")
         self._set_sysctls()
-        self.ns.ruleset.watchers[UNIT] = self._kernel_changed
+        self._watch()
         self.api.watched_by(self.name, self.ns.name)
         for what in ("service", "endpoint slice", "node"):
             self.say("I", "config.go", f"Starting {what} config controller")
         self.look()
+
+    def _watch(self) -> None:
+        """Somebody changes rules (or devices, whose addresses IPVS serves): it may look again."""
+        self.ns.ruleset.watchers[UNIT] = self._kernel_changed
+        if self.mode == "ipvs":
+            self.ns.watchers[UNIT] = self._kernel_changed
 
     def _set_sysctls(self) -> None:
         ns, config = self.ns, self.config
@@ -126,6 +133,7 @@ class KubeProxy(service.Service):
         """SIGTERM: all that it told the kernel stays; its sockets close."""
         self.api.forget(self.name)
         self.ns.ruleset.watchers.pop(UNIT, None)
+        self.ns.watchers.pop(UNIT, None)
         healthcheck.close(self.ns)
         self._forget()
 
@@ -144,7 +152,8 @@ class KubeProxy(service.Service):
             return self.now
         if self._touched:
             self._check_kernel()
-        return min(self.retry_at, self.canary_at, self.full_at)
+        own = getattr(self.proxier, "due", None)
+        return min(self.retry_at, self.canary_at, self.full_at, own() if own else inf)
 
     def _news(self) -> bool:
         """True if something it watches changed, and it can know."""
@@ -168,7 +177,8 @@ class KubeProxy(service.Service):
         elif self.canary_at == inf:
             period = self.config.sync_period
             self.canary_at = self.since + (int((self.now - self.since) / period) + 1) * period
-        self.full_at = min(self.full_at, max(self.now, self._synced + HOUR))
+        period = getattr(self.proxier, "full_period", HOUR)
+        self.full_at = min(self.full_at, max(self.now, self._synced + period))
 
     def act(self) -> None:
         """Does what is due."""
@@ -181,6 +191,10 @@ class KubeProxy(service.Service):
             self._sync(full=True)
         elif self.retry_at <= self.now or self._news():
             self._sync()
+        else:
+            self._writing = True
+            cast(Any, self.proxier).act()
+            self._writing = False
 
     _synced = 0.0
 
@@ -231,5 +245,5 @@ class KubeProxy(service.Service):
         other.retry_at, other.canary_at = self.retry_at, self.canary_at
         other.full_at, other._touched = self.full_at, self._touched
         if self.running:
-            ns.ruleset.watchers[UNIT] = other._kernel_changed
+            other._watch()
         return other

@@ -17,12 +17,13 @@ Source: the packet-flow drawing of netfilter.org; nf_nat_core.c; br_netfilter_ho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from k8snetlib.address import mask, number
 from k8snetlib.linux import icmp
 from k8snetlib.linux.conntrack import FULL, INVALID, Connection, Seen, rewrite
+from k8snetlib.linux.ipvs import path
 from k8snetlib.linux.netfilter.rule import Nat, Probe, Reject
 from k8snetlib.packet import (
     ACK,
@@ -44,13 +45,22 @@ if TYPE_CHECKING:
     from k8snetlib.linux.stack import Visit
 
 #: hook -> its boxes in the kernel's order (by priority).
-HOOKS: Mapping[str, tuple[str, ...]] = {
+HOOKS: dict[str, tuple[str, ...]] = {
     "PREROUTING": ("raw", "conntrack", "mangle", "nat"),
     "INPUT": ("mangle", "filter", "security", "nat", "confirm"),
     "FORWARD": ("mangle", "filter", "security"),
     "OUTPUT": ("raw", "conntrack", "mangle", "nat", "filter", "security"),
     "POSTROUTING": ("mangle", "nat", "confirm"),
 }
+#: The same with IPVS: answers first, then requests.
+_WITH_IPVS = HOOKS | {
+    "INPUT": (*HOOKS["INPUT"][:3], "ipvs reply", "ipvs request", *HOOKS["INPUT"][3:]),
+    "FORWARD": (*HOOKS["FORWARD"], "ipvs reply"),
+    "OUTPUT": (*HOOKS["OUTPUT"][:4], "ipvs reply", "ipvs request", *HOOKS["OUTPUT"][4:]),
+}  # fmt: skip
+_BALANCER: Mapping[str, Callable[[Visit, str, Packet, str], Packet | None]] = {
+    "ipvs reply": path.reply, "ipvs request": path.request,
+}  # fmt: skip
 #: Hooks where NAT changes the source end; in the others the destination end.
 _SOURCE_HOOKS = frozenset({"INPUT", "POSTROUTING"})
 
@@ -72,7 +82,8 @@ def run_hook(
     """
     ruleset = visit.ns.ruleset
     p: Probe | None = None
-    for box in ruleset.active(hook, HOOKS[hook]):
+    boxes = _WITH_IPVS[hook] if ruleset.ipvs else HOOKS[hook]
+    for box in ruleset.active(hook, boxes):
         if box == "conntrack":
             if visit.seen is None:
                 if not _track(visit, hook, packet, in_dev or out_dev):
@@ -88,6 +99,11 @@ def run_hook(
                     return None
                 if translated is not packet:
                     packet, p = translated, None
+        elif type(box) is str and box in _BALANCER:
+            balanced = _BALANCER[box](visit, hook, packet, in_dev or out_dev)
+            if balanced is None:
+                return None
+            packet, p = balanced, None
         else:
             if p is None:
                 p = _probe(visit, packet, in_dev, out_dev, ports)

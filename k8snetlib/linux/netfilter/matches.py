@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from k8snetlib.address import number
+from k8snetlib.linux.netfilter.match_ipvs import IpvsMatch
 from k8snetlib.linux.netfilter.nfacct import Nfacct
 from k8snetlib.linux.netfilter.probe import Probe, Test, no, quoted
 from k8snetlib.packet import Icmp, Tcp, Udp
@@ -436,7 +437,7 @@ class Physdev(NamedTuple):
 
 Match: TypeAlias = (
     Comment | Ports | IcmpType | Multiport | Conntrack | Mark | Statistic | AddrType | Recent
-    | MatchSet | Limit | Nfacct | Physdev
+    | MatchSet | Limit | Nfacct | Physdev | IpvsMatch
 )  # fmt: skip
 
 

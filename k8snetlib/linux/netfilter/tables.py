@@ -44,6 +44,8 @@ _DEEPEST = 16
 TOO_MANY = (
     f"From a base chain jumps would lead through more than {_DEEPEST} chains. Do they go round?"
 )
+#: What iptables says to whom would drop packets in the nat table.
+NO_FILTER = 'The "nat" table is not intended for filtering, the use of DROP is therefore inhibited.'
 
 
 class Result(NamedTuple):
@@ -61,16 +63,18 @@ class Ruleset:
 
     ``memory`` is what matches like ``limit`` remember, by rule; the values are immutable.
     ``watchers`` are called, by name, when a rule or a chain changed. ``nft`` are the tables of
-    nftables (None: there never was one); ``load_nft`` puts them there.
+    nftables (None: there is none). ``ipvs``: the load balancer has virtual servers, so its boxes
+    hang in the hooks, too.
     """
 
-    __slots__ = ("_active", "_tracks", "counters", "memory", "nft", "tables", "watchers")
+    __slots__ = ("_active", "_tracks", "counters", "ipvs", "memory", "nft", "tables", "watchers")
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, Chain]] = {}
         self.counters: dict[tuple[str, str], list[list[int]]] = {}
         self.memory: dict[object, Any] = {}
         self.nft: Nftables | None = None
+        self.ipvs = False
         self._active: dict[str, tuple[Any, ...]] = {}
         self._tracks: bool | None = None
         self.watchers: dict[str, Callable[[], None]] = {}
@@ -115,7 +119,9 @@ class Ruleset:
         found = self._active.get(hook)
         if found is None:
             own = ("conntrack", "nat", "confirm") if self.tracks else ()
-            here = [box for box in boxes if box != "nat" and self.used(box, hook)]
+            here = [
+                box for box in boxes if box[:4] == "ipvs" or (box != "nat" and self.used(box, hook))
+            ]
             found = tuple(b for b in boxes if b in own or b in here)
             found = self._active[hook] = self._with_chains(hook, found)
         return found

@@ -18,9 +18,11 @@ from k8snetlib.linux.nftables.ruleset import Nftables
 from k8snetlib.linux.nftables.table import Chain, Table
 
 #: The priority of each box of ``netfilter.hooks``; conntrack keeps a connection after all others.
+#: IPVS's boxes stand just before or behind nat's.
 _PRIORITY = {"raw": -300, "conntrack": -200, "mangle": -150, "filter": 0, "security": 50,
              "confirm": 1 << 31}  # fmt: skip
 _DST, _SRC = -100, 100
+_IPVS = {"INPUT": (98, 99), "FORWARD": (99, 99), "OUTPUT": (-99, -98)}
 
 
 class Hooked(NamedTuple):
@@ -42,7 +44,9 @@ def merged(
     With ``nat`` only what translates: of ``boxes`` at most the nat table of iptables.
     """
     at_nat = _SRC if hook in ("INPUT", "POSTROUTING") else _DST
-    waiting = {box: at_nat if box == "nat" else _PRIORITY[box] for box in boxes}
+    own = _PRIORITY | {"nat": at_nat}
+    own |= dict(zip(("ipvs reply", "ipvs request"), _IPVS.get(hook, ()), strict=False))
+    waiting = {box: own[box] for box in boxes}
     born: list[tuple[int, str | Hooked]] = []
     for box in ("conntrack", "confirm", *(() if nat else ("nat",))):
         if box in waiting:

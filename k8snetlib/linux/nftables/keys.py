@@ -17,6 +17,11 @@ from k8snetlib.address import Prefix, ip_text, number
 from k8snetlib.errors import BadAddress, K8sNetError
 from k8snetlib.packet import PROTO_NAMES
 
+
+class NftError(K8sNetError):
+    """A text that nft would not take, or that asks for what is not modelled here."""
+
+
 One: TypeAlias = "int | str"
 
 
@@ -63,9 +68,9 @@ def parse_one(kind: str, text: str) -> One:
         value = _address6(text) if kind == "ipv6_addr" else (
             number(text) if kind == "ipv4_addr" else int(text, 0))  # fmt: skip
     except (ValueError, BadAddress):
-        raise K8sNetError(f"nft: '{text}' is no {kind}.", _hint(kind)) from None
+        raise NftError(f"nft: '{text}' is no {kind}.", _hint(kind)) from None
     if not 0 <= value < 1 << BITS[kind]:
-        raise K8sNetError(f"nft: {text} does not fit into {kind}.", _hint(kind))
+        raise NftError(f"nft: {text} does not fit into {kind}.", _hint(kind))
     return value
 
 
@@ -78,7 +83,7 @@ def parse_key(kinds: Sequence[str], text: str) -> Key:
     """A key, an interval (``10.0.0.0/8``, ``1-5``), or a concatenation (``1.2.3.4 . tcp . 80``)."""
     parts = text.split(" . ")
     if len(parts) != len(kinds):
-        raise K8sNetError(f"nft: '{text}' has {len(parts)} parts.", f"Here: {' . '.join(kinds)}.")
+        raise NftError(f"nft: '{text}' has {len(parts)} parts.", f"Here: {' . '.join(kinds)}.")
     if len(parts) > 1:
         return tuple(parse_one(kind, part.strip()) for kind, part in zip(kinds, parts, strict=True))
     kind = kinds[0]
@@ -95,7 +100,10 @@ def parse_key(kinds: Sequence[str], text: str) -> Key:
 
 def _prefix(kind: str, text: str) -> Key:
     if kind == "ipv4_addr":
-        prefix = Prefix.parse(text, host_bits=True)
+        try:
+            prefix = Prefix.parse(text, host_bits=True)
+        except BadAddress as error:
+            raise NftError(f"nft: {error.message}", error.hint) from None
         net, length, bits = prefix.net, prefix.length, 32
     else:
         from ipaddress import ip_network

@@ -15,8 +15,9 @@ _NEAR = 10
 _ONLY = {"dstnat": "PREROUTING", "srcnat": "POSTROUTING"}
 
 
-def list_table(table: Table, now: float) -> str:
-    """``nft list table``; ``now`` is the model's time in seconds (elements expire)."""
+def list_table(table: Table, now: float | None) -> str:
+    """``nft list table``; ``now`` is the model's time in seconds (elements expire); None: without
+    elements whose time runs."""
     lines = [f"table {table.full_name} {{"]
     if table.comment:
         lines.append(f'\tcomment "{table.comment}"')
@@ -32,12 +33,12 @@ def list_chain(table: Table, name: str) -> str:
     return _in_table(table, [_chain(table.chains[name])])
 
 
-def list_set(table: Table, name: str, now: float) -> str:
+def list_set(table: Table, name: str, now: float | None) -> str:
     """``nft list set``, ``nft list map``."""
     return _in_table(table, [_set(table, table.sets[name], now)])
 
 
-def list_sets(table: Table, word: str, now: float) -> str:
+def list_sets(table: Table, word: str, now: float | None) -> str:
     """``nft list sets`` or ``nft list maps``, for one table."""
     return _in_table(table, [_set(table, s, now) for s in table.sets.values() if s.word == word])
 
@@ -47,14 +48,28 @@ def _in_table(table: Table, blocks: Iterable[list[str]]) -> str:
     return "\n".join([f"table {table.full_name} {{", *lines, "}"])
 
 
+def list_base(table: Table, name: str) -> list[str]:
+    """The commands that make a table, and a base chain in it without its rules."""
+    base = table.chains[name].base
+    assert base is not None
+    comment = f' {{ comment "{table.comment}" ; }}' if table.comment else ""
+    return [
+        f"add table {table.full_name}{comment}",
+        f"add chain {table.full_name} {name} {{ {_hooked(base)} }}",
+    ]
+
+
+def _hooked(base: Base) -> str:
+    kind, hook, _, policy = base
+    return f"type {kind} hook {hook.lower()} priority {show_priority(base)}; policy {policy};"
+
+
 def _chain(chain: Chain) -> list[str]:
     lines = [f"\tchain {chain.name} {{"]
     if chain.comment:
         lines.append(f'\t\tcomment "{chain.comment}"')
     if chain.base is not None:
-        kind, hook, _, policy = chain.base
-        priority = show_priority(chain.base)
-        lines.append(f"\t\ttype {kind} hook {hook.lower()} priority {priority}; policy {policy};")
+        lines.append(f"\t\t{_hooked(chain.base)}")
     return [*lines, *(f"\t\t{rule}" for rule in chain.rules), "\t}"]
 
 
@@ -69,7 +84,7 @@ def show_priority(base: Base) -> str:
     return str(base.priority)
 
 
-def _set(table: Table, one: NamedSet, now: float) -> list[str]:
+def _set(table: Table, one: NamedSet, now: float | None) -> list[str]:
     lines = [f"\t{one.word} {one.name} {{"]
     data = f" : {one.data}" if one.data else ""
     lines.append(f"\t\ttype {' . '.join(one.kinds)}{data}")
@@ -90,12 +105,14 @@ def _set(table: Table, one: NamedSet, now: float) -> list[str]:
 _FLAGS = ("constant", "interval", "dynamic", "timeout")
 
 
-def _elements(table: Table, one: NamedSet, now: float) -> list[str]:
+def _elements(table: Table, one: NamedSet, now: float | None) -> list[str]:
     elements: dict[Key, Element] = {
-        key: e for key, e in one.elements.items() if e.expires is None or e.expires > now
+        key: e
+        for key, e in one.elements.items()
+        if e.expires is None or (now is not None and e.expires > now)
     }
     for value, (timeout, end) in table.live.get(one.name, {}).items():
-        if end > now:
+        if now is not None and end > now:
             elements[value] = Element(timeout=timeout, expires=end)
     if not elements:
         return []
@@ -107,11 +124,11 @@ def _elements(table: Table, one: NamedSet, now: float) -> list[str]:
     return f"\t\telements = {{ {text} }}".split("\n")
 
 
-def _element(one: NamedSet, key: Key, element: Element, now: float) -> str:
+def _element(one: NamedSet, key: Key, element: Element, now: float | None) -> str:
     text = show_key(one.kinds, key, element=True)
     if element.timeout and element.timeout != one.timeout:
         text += f" timeout {show_time(element.timeout)}"
-    if element.expires is not None and element.expires != float("inf"):
+    if now is not None and element.expires is not None and element.expires != float("inf"):
         text += f" expires {show_time(element.expires - now)}"
     if element.comment:
         text += f' comment "{element.comment}"'

@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from k8snetlib.linux.nftables.keys import NftError
 from k8snetlib.linux.nftables.rule_reader import read_rule
 from k8snetlib.linux.nftables.statements import Rule, Verdict
 from k8snetlib.linux.nftables.table import Base, NamedSet
-from k8snetlib.linux.nftables.tokens import NftError, Tokens, parse_time
+from k8snetlib.linux.nftables.tokens import Tokens, parse_time
 
 FAMILIES = ("ip", "ip6")
 _OTHER_FAMILIES = ("inet", "arp", "bridge", "netdev")

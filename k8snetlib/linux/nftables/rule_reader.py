@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from k8snetlib.errors import K8sNetError
-from k8snetlib.linux.nftables.keys import WORDS, Key, order, parse_key, parse_one
+from k8snetlib.linux.nftables.keys import WORDS, Key, NftError, order, parse_key, parse_one
 from k8snetlib.linux.nftables.selectors import ALIASES, SELECTORS, Selector
 from k8snetlib.linux.nftables.statements import (
     Flags,
@@ -30,7 +29,7 @@ from k8snetlib.linux.nftables.statements import (
     Vmap,
     kinds_of,
 )
-from k8snetlib.linux.nftables.tokens import ENDS, NftError, Tokens
+from k8snetlib.linux.nftables.tokens import ENDS, Tokens
 
 _VERDICTS = ("accept", "drop", "continue", "return")
 _BITWISE = {"and": "&", "&": "&", "or": "|", "|": "|", "xor": "^", "^": "^"}
@@ -268,7 +267,4 @@ def _key(tokens: Tokens, kinds: tuple[str, ...]) -> Key:
     words = [tokens.take()]
     while tokens.accept("."):
         words.append(tokens.take())
-    try:
-        return parse_key(kinds, " . ".join(words))
-    except K8sNetError as error:
-        raise NftError(error.message, error.hint) from None
+    return parse_key(kinds, " . ".join(words))

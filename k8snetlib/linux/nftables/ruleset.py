@@ -15,8 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from k8snetlib.errors import K8sNetError
-from k8snetlib.linux.nftables.keys import BITS, Key, One, parse_key, parse_one
+from k8snetlib.linux.nftables.keys import BITS, Key, NftError, One, parse_key, parse_one
 from k8snetlib.linux.nftables.reader import Item, Operation, read, verdict_of
 from k8snetlib.linux.nftables.statements import Rule, Verdict
 from k8snetlib.linux.nftables.table import (
@@ -27,7 +26,6 @@ from k8snetlib.linux.nftables.table import (
     needs_conntrack,
     sets_used,
 )
-from k8snetlib.linux.nftables.tokens import NftError
 
 _HOOKS = {
     "filter": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
@@ -287,7 +285,7 @@ class _Transaction:
     def _add_element(self, table: Table, op: Operation) -> None:
         elements, own = self._elements(table, op.name), self._set(table, op.name)
         for item in op.items:
-            key = _key(own, item)
+            key = parse_key(own.kinds, item.key)
             timeout, end = item.timeout or own.timeout, item.expires
             if timeout:
                 end = self.now + (timeout if end is None else end)
@@ -301,7 +299,7 @@ class _Transaction:
         elements, own = self._elements(table, op.name), self._set(table, op.name)
         live = table.live.get(op.name, {})
         for item in op.items:
-            key = _key(own, item)
+            key = parse_key(own.kinds, item.key)
             there = elements.pop(key, None) or live.pop(key, None)  # type: ignore[arg-type]
             if there is None and op.verb == "delete":
                 raise NftError(f"{_GONE}: element {item.key} of {op.name}.")
@@ -338,13 +336,6 @@ def _check_target(table: Table, element: Element, error: str) -> None:
     chain = getattr(element.data, "chain", "")
     if chain and chain not in table.chains:
         raise NftError(f"{error}: chain {chain}, in an element.")
-
-
-def _key(own: NamedSet, item: Item) -> Key:
-    try:
-        return parse_key(own.kinds, item.key)
-    except K8sNetError as error:
-        raise NftError(error.message, error.hint) from None
 
 
 def _data(table: Table, own: NamedSet, item: Item) -> Verdict | One | None:

@@ -1,19 +1,15 @@
-"""What lives here: the text of nft, cut into words; and the error that says where it went wrong."""
+"""What lives here: the text of nft, cut into words."""
 
 from __future__ import annotations
 
 import re
 
-from k8snetlib.errors import K8sNetError
+from k8snetlib.linux.nftables.keys import NftError
 
 _TOKEN = re.compile(r'"[^"\n]*"|\\\n|\n|#[^\n]*|[{};,]|!=|==|[^\s{};,"#]+')
 _TIME = re.compile(r"(\d+)(ms|d|h|m|s)")
 _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 ENDS = frozenset({"\n", ";", "}", ""})
-
-
-class NftError(K8sNetError):
-    """A text that nft would not take, or that asks for what is not modelled here."""
 
 
 class Tokens:

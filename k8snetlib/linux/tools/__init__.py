@@ -30,8 +30,10 @@ from k8snetlib.linux.tools import (
     dig,
     hostname,
     ip,
+    ipset,
     iptables,
     iptables_save,
+    ipvsadm,
     nft,
     nslookup,
     ping,
@@ -56,11 +58,12 @@ TOOLS: Mapping[str, Tool] = {
     "dig": dig.run,
     "hostname": hostname.run,
     "ip": ip.run,
+    "ipset": ipset.run,
     "journalctl": systemctl.journal,
     "iptables": iptables.run,
     "iptables-save": iptables_save.run,
+    "ipvsadm": ipvsadm.run,
     "ls": cat.ls,
-    "nft": nft.run,
     "nslookup": nslookup.run,
     "ping": ping.run,
     "rm": cat.rm,
@@ -73,6 +76,7 @@ TOOLS: Mapping[str, Tool] = {
 #: Those that read a text besides their words.
 READERS: Mapping[str, Callable[[Netns, list[str], str], str]] = {
     "iptables-restore": iptables_save.restore,
+    "nft": nft.run,
 }
 
 #: ``<<EOF``, ``<<-EOF``, ``<<'EOF'``: the lines that follow, up to one that is EOF alone.

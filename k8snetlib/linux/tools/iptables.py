@@ -17,7 +17,13 @@ from k8snetlib.errors import BadCommand, nearest
 from k8snetlib.linux.netfilter import rule as r
 from k8snetlib.linux.netfilter.chain import Chain
 from k8snetlib.linux.netfilter.syntax import TARGETS, Reader, RuleError, Word, read_rule
-from k8snetlib.linux.netfilter.tables import BASE_CHAINS, TOO_MANY, Ruleset, too_many_links
+from k8snetlib.linux.netfilter.tables import (
+    BASE_CHAINS,
+    NO_FILTER,
+    TOO_MANY,
+    Ruleset,
+    too_many_links,
+)
 from k8snetlib.linux.tools.iptables_list import Look, chains_of, counts_of, listing
 from k8snetlib.linux.tools.services import service_port
 
@@ -136,7 +142,8 @@ def _chain(ruleset: Ruleset, line: Line) -> Chain:
     if found is None:
         names = [chain.name for chain in chains]
         near = nearest(name, names)
-        elsewhere = [table for table, chains in ruleset.tables.items() if name in chains]
+        tables = sorted(ruleset.tables, key=lambda table: table not in ("filter", "nat"))
+        elsewhere = [table for table in tables if name in ruleset.tables[table]]
         hint = f"Table {line.table} has {', '.join(names[:8])}."
         if near:
             hint = f"Did you mean {' or '.join(near)}?"
@@ -152,6 +159,8 @@ def _chain(ruleset: Ruleset, line: Line) -> Chain:
 def _read(ruleset: Ruleset, line: Line, chain: str) -> r.Rule:
     rule = parse(line.rule, _SAYS)
     target, table = rule.target, line.table
+    if table == "nat" and target == r.Verdict("DROP"):
+        raise BadCommand(NO_FILTER, "Use the filter table.")
     chains = ruleset.tables.get(table, {})
     if isinstance(target, r.Jump) and target.chain not in chains:
         names = [c.name for c in chains.values() if c.policy is None]
@@ -357,8 +366,7 @@ def _policy(ruleset: Ruleset, line: Line) -> str:
         raise BadCommand("iptables: Bad policy name. Run `dmesg' for more information.",
                          "ACCEPT or DROP.")  # fmt: skip
     if line.table == "nat" and policy == "DROP":
-        raise BadCommand('The "nat" table is not intended for filtering, the use of DROP is '
-                         "therefore inhibited.", "Use the filter table.")  # fmt: skip
+        raise BadCommand(NO_FILTER, "Use the filter table.")
     chain = _chain(ruleset, line)
     counts = counts_of(ruleset, line.table, chain)
     ruleset.put(line.table, Chain(name, chain.rules, policy))

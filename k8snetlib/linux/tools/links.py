@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _KIND_FLAGS = {
     "lo": ("LOOPBACK",),
     "tun": ("POINTOPOINT", "MULTICAST", "NOARP"),
+    "dummy": ("BROADCAST", "NOARP"),
 }
 _ETHERNET_FLAGS = ("BROADCAST", "MULTICAST")
 
@@ -39,12 +40,16 @@ def has_carrier(ns: Netns, device: Device) -> bool:
         return False
     if device.kind == "veth":
         peer = peer_of(ns, device)
+        if device.peer is None:
+            return ns.open_ended
         return peer is not None and peer.up
     if device.kind == "bridge":
         ports = [ns.devices[port] for port in ns.ports.get(device.name, ())]
         return not ports or any(has_carrier(ns, port) for port in ports)
     if device.kind == "tun":
         process = ns.processes.get(device.owner or "")
+        if process is None and ns.open_ended:
+            return True
         return process is not None and bool(process.running)
     return True
 
@@ -67,7 +72,7 @@ def state(ns: Netns, device: Device) -> str:
         return "LOWERLAYERDOWN" if _lower_is_down(ns, device) else "DOWN"
     portless = device.kind == "bridge" and not ns.ports.get(device.name)
     # Nobody tells the kernel the state of these: it knows only that they work.
-    return "UNKNOWN" if device.kind in ("lo", "tun", "vxlan") or portless else "UP"
+    return "UNKNOWN" if device.kind in ("lo", "tun", "vxlan", "dummy") or portless else "UP"
 
 
 def _lower_is_down(ns: Netns, device: Device) -> bool:
@@ -112,6 +117,8 @@ def link_netns(device: Device) -> str:
 def first_line(ns: Netns, device: Device, *, mode: bool) -> str:
     """The line that ``ip link`` and ``ip address`` begin a device with (``mode``: ip link's)."""
     queue = "pfifo_fast" if device.kind == "tun" else "noqueue"
+    if device.kind == "dummy" and not device.up:
+        queue = "noop"  # it never was up
     words = [f"{device.ifindex}: {full_name(ns, device)}: {flags(ns, device)} mtu {device.mtu}"]
     words.append(f"qdisc {queue}")
     if device.master:
@@ -119,7 +126,9 @@ def first_line(ns: Netns, device: Device, *, mode: bool) -> str:
     words.append(f"state {state(ns, device)}")
     if mode:
         words.append("mode DEFAULT")
-    words.append(f"group default qlen {500 if device.kind == 'tun' else 1000}")
+    words.append("group default")
+    if device.kind != "dummy":
+        words.append(f"qlen {500 if device.kind == 'tun' else 1000}")
     return " ".join(words)
 
 
