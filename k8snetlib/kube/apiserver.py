@@ -86,6 +86,7 @@ class ApiServer:
         #: When a pod that is being deleted has had its time (the model's clock).
         self.deadlines: dict[Key, float] = {}
         self._objects: dict[type[Any], dict[Key, Stored]] = {}
+        self._sorted: dict[type[Any], list[tuple[str, Any]]] = {}  # made when asked for
 
     @property
     def revision(self) -> int:
@@ -142,9 +143,10 @@ class ApiServer:
 
     def list(self, kind: type[Value], namespace: str | None = None) -> list[Value]:
         """All objects of a kind (of one namespace), in the order of their namespaces and names."""
-        objects = self._objects.get(kind, {})
-        keys = sorted(key for key in objects if namespace in (None, key[0]))
-        return [cast(Value, objects[key].value) for key in keys]
+        if kind not in self._sorted:
+            objects = self._objects.get(kind, {})
+            self._sorted[kind] = [(key[0], objects[key].value) for key in sorted(objects)]
+        return [value for space, value in self._sorted[kind] if namespace in (None, space)]
 
     def since(self, revision: int, kind: type[Any] | None = None) -> Iterator[Change]:
         """What has happened after a revision, perhaps only to objects of one kind."""
@@ -194,6 +196,7 @@ class ApiServer:
         self._settle()
 
     def _changed(self, change: Change) -> None:
+        self._sorted.pop(type(change.value), None)
         self.log.append(change)
         self.look()
 

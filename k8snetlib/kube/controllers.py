@@ -151,17 +151,22 @@ class ControllerManager:
 
     def _slice(self, services: Iterable[Key]) -> None:
         """The slices of these Services are made anew from the pods that there are."""
-        api, by_label = self.api, None
-        for namespace, name in services:
-            service = api.find(Service, namespace, name)
-            own = [s for s in api.list(EndpointSlice, namespace) if s.service == name]
+        api, services = self.api, list(services)
+        if not services:
+            return
+        by_label = PodsByLabel(api.list(Pod))
+        there: dict[Key, list[EndpointSlice]] = {}
+        for found in api.list(EndpointSlice):
+            there.setdefault((found.namespace, found.service), []).append(found)
+        for key in services:
+            service, own = api.find(Service, *key), there.get(key, [])
             wanted: tuple[EndpointSlice, ...] = ()
             if service is not None:
-                by_label = by_label or PodsByLabel(api.list(Pod))
                 wanted = _named_as(own, slices_of(service, by_label.selected(service)))
+            names = {found.name for found in wanted}
             for found in own:
-                if found.name not in {s.name for s in wanted}:
-                    api.delete(EndpointSlice, namespace, found.name)
+                if found.name not in names:
+                    api.delete(EndpointSlice, *key_of(found))
             for found in wanted:
                 api.put(found)
 
