@@ -47,7 +47,7 @@ class Cluster:
 
         self._spec = spec
         self.network = assembly.assemble(spec, seed)
-        self._seen = self._api.revision
+        self._seen = self._api().revision
 
     @classmethod
     def example(
@@ -75,9 +75,7 @@ class Cluster:
         return cls(read_manifests(*paths), seed=seed)
 
     @classmethod
-    def from_dumps(
-        cls, machines: Mapping[str, str | Dumps], *, seed: int = 0
-    ) -> Cluster:  # fmt: skip
+    def from_dumps(cls, machines: Mapping[str, str | Dumps], *, seed: int = 0) -> Cluster:
         """Real machines, as they printed themselves: their devices, routes, neighbours and rules.
 
         Parameters: name -> the folder with its dumps (``ip-addr.txt``, ``ip-route.txt``,
@@ -89,14 +87,14 @@ class Cluster:
 
         other = object.__new__(cls)
         other.network, other._spec = files.read_machines(machines, seed)
-        other._seen = other._api.revision
+        other._seen = other._api().revision
         return other
 
     @property
     def spec(self) -> ClusterSpec:
         """What there is now: as the cluster was built, with the pods, workloads, Services and
         EndpointSlices that the API server knows."""
-        api = self._api
+        api = self._api()
         if api.revision != self._seen:
             self._seen = api.revision
             old = self._spec
@@ -107,6 +105,11 @@ class Cluster:
                 slices=_in_order(old.slices, api.list(EndpointSlice)),
             )
         return self._spec
+
+    def _api(self) -> ApiServer:
+        from k8snetlib.kube.apiserver import api_server
+
+        return api_server(self.network)
 
     # -- names ----------------------------------------------------------------------------------
 
@@ -176,7 +179,7 @@ class Cluster:
         """Address and port behind a name; a Service's ports have names too."""
         from k8snetlib.kube import lookup
 
-        aliases, api = self._aliases(), self._api
+        aliases, api = self._aliases(), self._api()
         if is_ip(name):
             return lookup.Target(name, lookup.number(name, port))
         services = lookup.named(api.list(Service), name)
@@ -352,12 +355,6 @@ class Cluster:
         from k8snetlib.kube import kubectl
 
         return kubectl.typed(self.network, command, stdin)
-
-    @property
-    def _api(self) -> ApiServer:
-        from k8snetlib.kube.apiserver import api_server
-
-        return api_server(self.network)
 
     def kube_proxy(self, node: str) -> KubeProxy:
         """kube-proxy on a node: its mode, its options, its journal. Raises ``UnknownName``."""

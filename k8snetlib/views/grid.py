@@ -48,12 +48,14 @@ _NARROW = (
     "{display:block}"
     ".k8snet-figure table.grid tbody th,.k8snet-figure table.grid tbody td{display:block;"
     "border:0;padding:4px 9px;position:static}"
+    ".k8snet-figure table.grid .first,.k8snet-figure table.grid tr.first>*{border:0}"
     ".k8snet-figure table.grid tbody tr{border:1px solid var(--k-line);border-radius:8px;"
     "margin:0 0 8px}"
     ".k8snet-figure table.grid tbody th{background:var(--k-card)}"
-    ".k8snet-figure table.grid tbody td{position:relative;padding-left:38%}"
+    ".k8snet-figure table.grid tbody td{position:relative;padding-left:36%}"
+    ".k8snet-figure table.grid td i{white-space:normal}"
     ".k8snet-figure table.grid td::before{content:attr(data-head);position:absolute;left:9px;"
-    "width:34%;color:var(--k-muted);font-size:12px;font-weight:400}"
+    "width:31%;color:var(--k-muted);font-size:12px;font-weight:400}"
 )
 #: Twice the class: stronger than what JupyterLab says about tables in an output.
 GRID_STYLE = f"{_STYLE}@media (max-width:640px){{{_NARROW}}}".replace(
@@ -62,8 +64,8 @@ GRID_STYLE = f"{_STYLE}@media (max-width:640px){{{_NARROW}}}".replace(
 
 
 class Cell(NamedTuple):
-    """One cell: its lines, of which the first one counts, perhaps a sign of ``SIGNS``, and over how
-    many columns it goes."""
+    """One cell: its lines, of which the first one counts (and those that begin with a sign),
+    perhaps a sign of ``SIGNS``, and over how many columns it goes."""
 
     lines: tuple[str, ...]
     sign: str = ""
@@ -84,7 +86,15 @@ class Cell(NamedTuple):
         words = f"<b>{escape(first)}</b>" if self.sign else escape(first)
         whole = self.sign and " " not in first  # an address stays with its sign
         words = f"<i>{mark}{words}</i>" if whole else mark + words
-        return words + "".join(f"<small>{escape(line)}</small>" for line in others)
+        return words + "".join(map(_line, others))
+
+
+def _line(words: str) -> str:
+    """A further line of a cell: small, unless it begins with a sign."""
+    sign, _, rest = words.partition(" ")
+    if sign not in SIGNS:
+        return f"<small>{escape(words)}</small>"
+    return f'<div class="{SIGNS[sign]}">{sign} <b>{escape(rest)}</b></div>'
 
 
 class Grid(NamedTuple):
