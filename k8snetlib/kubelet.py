@@ -79,9 +79,19 @@ class Kubelet(Service):
         api = self.api
         if not api.reachable(self.ns.name):
             return inf
-        if api.revision != self.seen:
+        if self._news():
             return self.now
         return min((api.deadlines.get(key, inf) for key in self.plugged), default=inf)
+
+    def _news(self) -> bool:
+        """True if a pod of this node has changed, or nothing was seen yet."""
+        if self.seen < 0:
+            return True
+        for change in self.api.since(self.seen, Pod):
+            if self.ns.name in (change.value.node, change.before and change.before.node):
+                return True
+        self.seen = self.api.revision
+        return False
 
     def act(self) -> None:
         """Brings the node's namespaces to what the API says."""
