@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from k8snetlib.address import is_ip
-from k8snetlib.errors import BadPacket, K8sNetError, UnknownName, unknown_name
+from k8snetlib.errors import K8sNetError, UnknownName, unknown_name
 from k8snetlib.kube.api import ClusterSpec, EndpointSlice, Pod, Service, Workload, example_spec
 from k8snetlib.linux import exchange
 from k8snetlib.linux.netns import Netns
@@ -21,6 +21,7 @@ from k8snetlib.trace import Exchange
 if TYPE_CHECKING:
     from random import Random
 
+    from k8snetlib.dumps.node import Dumps
     from k8snetlib.etcd.agent import EtcdServer
     from k8snetlib.etcd.store import Client
     from k8snetlib.fates import Fate
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
     from k8snetlib.linux.chance import Dice
 
 Object = TypeVar("Object")
-#: How kubectl shortens the kinds of workloads.
-SHORT_KINDS = {
-    "deployment": "deploy", "replicaset": "rs", "statefulset": "sts", "daemonset": "ds",
-}  # fmt: skip
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -76,6 +73,22 @@ class Cluster:
         from k8snetlib.kube.manifests import read_manifests
 
         return cls(read_manifests(*paths), seed=seed)
+
+    @classmethod
+    def from_dumps(cls, machines: Mapping[str, str | Dumps], *, seed: int = 0) -> Cluster:
+        """Real machines, as they printed themselves: their devices, routes, neighbours and rules.
+
+        Parameters: name -> the folder with its dumps (``ip-addr.txt``, ``ip-route.txt``,
+        ``iptables-save.txt`` … see docs/importing.md), or the ``Dumps`` themselves. A packet is
+        followed to where the dumps end; the exchange's ``reason`` says where that is. What is not
+        modelled is named in one ``PassedOver`` warning. Raises ``BadDump`` with file and line.
+        """
+        from k8snetlib.dumps import files
+
+        other = object.__new__(cls)
+        other.network, other._spec = files.read_machines(machines, seed)
+        other._seen = other._api().revision
+        return other
 
     @property
     def spec(self) -> ClusterSpec:
@@ -133,19 +146,10 @@ class Cluster:
         return netns_names(self.spec)
 
     def _workload_pods(self) -> dict[str, str]:
-        """The names of workloads, as ``kubectl exec`` takes them -> their first pod's namespace."""
-        found: dict[str, str] = {}
-        names = self._pod_names()
-        for workload in self.spec.workloads:
-            kind, name, namespace = workload.kind.lower(), workload.name, workload.namespace
-            for pod in self.spec.pods:
-                if workload.owns(pod) and not pod.terminating:
-                    own = names[pod.namespace, pod.name]
-                    for alias in (name, f"{kind}/{name}", f"{SHORT_KINDS[kind]}/{name}"):
-                        found.setdefault(alias, own)
-                        found.setdefault(f"{namespace}/{alias}", own)
-                    break
-        return found
+        """The names of workloads -> the namespace of their first pod."""
+        from k8snetlib.kube import lookup
+
+        return lookup.first_pods(self.spec.workloads, self.spec.pods, self._pod_names())
 
     def _namespace(self, name: str) -> Netns:
         aliases = {**self._workload_pods(), **self._aliases()}
@@ -177,7 +181,7 @@ class Cluster:
 
         aliases, api = self._aliases(), self._api()
         if is_ip(name):
-            return lookup.Target(name, _number(name, port))
+            return lookup.Target(name, lookup.number(name, port))
         services = lookup.named(api.list(Service), name)
         if not services and name not in aliases:
             name, written = lookup.split_port(name)
@@ -191,12 +195,17 @@ class Cluster:
             slices = api.list(EndpointSlice)
             return lookup.target_of(services[0], slices, port, proto, pinned)
         if name not in aliases:
+            aliases = {**self._workload_pods(), **aliases}
+        if name not in aliases:
             own = [*(s.name for s in api.list(Service)), *aliases]
             raise unknown_name("pod, node, host or Service", name, own)
         ns = self.network.netns[aliases[name]]
+        own_ips = {node.name: node.ip for node in self.spec.nodes}
         for device in ("eth0", "lan0"):
             if device in ns.devices and ns.devices[device].addresses:
-                return lookup.Target(ns.devices[device].addresses[0].ip, _number(name, port))
+                own_ips.setdefault(ns.name, ns.devices[device].addresses[0].ip)
+        if ns.name in own_ips:
+            return lookup.Target(own_ips[ns.name], lookup.number(name, port))
         raise K8sNetError(f"{name} has no address of its own.", "Send to a pod, a node or a host.")
 
     # -- sending --------------------------------------------------------------------------------
@@ -398,15 +407,6 @@ class Cluster:
     def topology(self) -> Topology:
         """The cluster as it is now, for pictures."""
         return self.network.topology
-
-
-def _number(name: str, port: int | str | None) -> int | None:
-    if isinstance(port, str) and port:
-        if not (port.isascii() and port.isdigit()):
-            hint = "Only a Service's ports have names; write a number."
-            raise BadPacket(f"'{port}' is not a port of {name}.", hint)
-        return int(port)
-    return port or None
 
 
 def _in_order(old: tuple[Object, ...], now: list[Object]) -> tuple[Object, ...]:

@@ -157,7 +157,9 @@ def test_which_rules_are_told():
     short, full = exchange_story(exchange), exchange_story(exchange, rules=True)
     jump = "-A PREROUTING -d 10.96.0.10/32 -p tcp -m tcp --dport 80 -j WEB"
     assert jump not in " ".join(short.split())
-    assert " ".join(full.split()).count(jump) == 1, "nat rules are asked once in a connection"
+    head, _, walks = full.partition("The request:")
+    assert "Decided by rules:" in head and " ".join(head.split()).count(jump) == 1
+    assert " ".join(walks.split()).count(jump) == 1, "nat rules are asked once in a connection"
     later = full.partition("Rules that the other packets met, in order:")[2]
     assert "packet 8, node1, filter FORWARD: rule: -A FORWARD -s 10.1.0.0/16 -j ACCEPT" in later
     assert ", nat " not in later

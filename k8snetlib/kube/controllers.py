@@ -114,9 +114,13 @@ class ControllerManager:
             if workload.kind != "DaemonSet":
                 for pod in self._too_many(own, workload):
                     api.terminate(pod)
-            named = [] if workload.kind == "StatefulSet" else list(self._gone.values())
-            nodes = [node.name for node in api.list(Node) if has_labels(node, workload.template)]
-            for pod in pods_of(workload, [*pods, *named], nodes):
+            taken = {pod.name for pod in pods}
+            if workload.kind != "StatefulSet":
+                gone = self._gone.values()
+                taken |= {pod.name for pod in gone if pod.namespace == workload.namespace}
+            template = workload.template
+            nodes = [node.name for node in api.list(Node) if has_labels(node, template)]
+            for pod in pods_of(workload, own, taken, nodes):
                 api.put(pod)
 
     def _too_many(self, own: list[Pod], workload: Workload) -> list[Pod]:

@@ -1,21 +1,27 @@
-"""What lives here: a Service by the names that people write, and the address and port behind it.
+"""What lives here: Services and workloads by the names that people write, and what is behind them.
 
 ``backend-svc``, ``default/backend-svc``, ``svc/backend-svc:http``, ``backend-svc.default``,
 ``backend-svc.default.svc.cluster.local``. A name without a namespace is looked for in ``default``
 first. A Service with a virtual address has that; a headless one, as its DNS name, the address of an
 endpoint that is ready (the first of them here).
 
+A workload's name stands for its first pod.
+
 What may not live here: DNS messages, pods' and nodes' names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from k8snetlib.errors import BadPacket, UnknownName
-from k8snetlib.kube.api import EndpointSlice, Service
+from k8snetlib.kube.api import EndpointSlice, Pod, Service, Workload
 
+#: How kubectl shortens the kinds of workloads.
+SHORT_KINDS = {
+    "deployment": "deploy", "replicaset": "rs", "statefulset": "sts", "daemonset": "ds",
+}  # fmt: skip
 PREFIXES = ("svc/", "service/", "services/")
 DOMAIN = ".svc.cluster.local"
 
@@ -97,3 +103,29 @@ def _port(
         what = f"Service {service.name} has {len(own)} ports for {proto}: say which."
         raise BadPacket(what, f"It has: {shown}." if own else f"It has none for {proto}.")
     return next(iter(own.values()))
+
+
+def number(name: str, port: int | str | None) -> int | None:
+    """A port as it was written, where only a number will do; None or "": nobody said."""
+    if isinstance(port, str) and port:
+        if not (port.isascii() and port.isdigit()):
+            hint = "Only a Service's ports have names; write a number."
+            raise BadPacket(f"'{port}' is not a port of {name}.", hint)
+        return int(port)
+    return port or None
+
+
+def first_pods(
+    workloads: Iterable[Workload], pods: Sequence[Pod], names: Mapping[tuple[str, str], str]
+) -> dict[str, str]:
+    """Every name of a workload, as ``kubectl exec`` takes it (``web``, ``deploy/web``,
+    ``deployment/web``, each also behind its namespace), to its first pod's name of ``names``."""
+    found: dict[str, str] = {}
+    for workload in workloads:
+        kind, name, namespace = workload.kind.lower(), workload.name, workload.namespace
+        own = (p for p in pods if workload.owns(p) and not p.terminating)
+        first = next((names[p.namespace, p.name] for p in own), "")
+        for alias in (name, f"{kind}/{name}", f"{SHORT_KINDS[kind]}/{name}") if first else ():
+            found.setdefault(alias, first)
+            found.setdefault(f"{namespace}/{alias}", first)
+    return found

@@ -31,11 +31,11 @@ def run_verify(cluster: Cluster, sends: Iterable[Send] = ()) -> tuple[int, str]:
     """
     refuse_ipvs(cluster.network)
     chosen = tuple(sends) or default_sends(cluster)
-    report: Report = verify(_warm(cluster, chosen), chosen)
+    report: Report = verify(warm(cluster, chosen), chosen)
     return (0 if report.ok else 1), str(report)
 
 
-def _warm(cluster: Cluster, sends: Iterable[Send]) -> Cluster:
+def warm(cluster: Cluster, sends: Iterable[Send]) -> Cluster:
     """A copy in which everybody has sent once: a lab with warm caches serves many sends."""
     warm = cluster.clone()
     for send in sends:

@@ -57,6 +57,10 @@ def resolve(visit: Visit, device: Device, next_hop: str, packet: Packet, then: T
     if entry is not None and entry.mac is not None:
         then(visit, device, entry, packet)
         return
+    if device.kind == "veth" and device.peer is None:
+        why = "the MAC address of {} is not known here, nor is what is at the other end of {}"
+        visit.step("neighbour", "drop", device.name, packet, why, (next_hop, device.name), entry)
+        return
     why = "who has {}? Its MAC address is not known: park the packet and ask everybody on {}"
     visit.step("neighbour", "park", device.name, packet, why, (next_hop, device.name), entry)
     parked = visit.ns.arp_queue.setdefault(key, [])
@@ -173,6 +177,10 @@ def _give_up(ns: Netns, key: tuple[str, str], now: float) -> None:
     ns.neighbours[key] = Neighbour(target, name, None, "FAILED", now)
     for parked, packet, _ in ns.arp_queue.pop(key, ()):
         tries = ns.sysctls["net.ipv4.neigh.default.mcast_solicit"]
+        if ns.open_ended:
+            why = "nobody known here has {}; who else is there to answer on {} is not known"
+            parked.step("neighbour", "drop", name, packet, why, (target, name), ns.neighbours[key])
+            continue
         why = "nobody answered {} times 'who has {}?': tell the sender with ICMP host unreachable"
         parked.step("neighbour", "error", name, packet, why, (tries, target), ns.neighbours[key])
         icmp.send_error(parked, ns.devices.get(name), packet, UNREACHABLE, HOST_UNREACHABLE)

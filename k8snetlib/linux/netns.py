@@ -128,6 +128,7 @@ class Netns:
     ``services`` are the machine's systemd units; ``files`` the few files that daemons leave for
     each other (path -> text); ``watchers`` are called, by name, when a device or an address
     changed.
+    ``open_ended``: it was read from a real machine's dumps, which tell nothing of its processes.
     """
 
     __slots__ = (
@@ -149,6 +150,7 @@ class Netns:
         "name",
         "neighbours",
         "network",
+        "open_ended",
         "pings",
         "pmtu",
         "ports",
@@ -169,6 +171,7 @@ class Netns:
     def __init__(self, name: str, role: str = "host") -> None:
         self.name = name
         self.role = role
+        self.open_ended = False
         self.devices: dict[str, Device] = {}
         self.routes = RouteTable()
         self.neighbours: dict[tuple[str, str], Neighbour] = {}
@@ -377,7 +380,7 @@ class Netns:
         """An independent copy of this namespace; the immutable entries are shared."""
         other = object.__new__(Netns)
         other.name, other.role, other.containers = self.name, self.role, self.containers
-        other.network = None
+        other.network, other.open_ended = None, self.open_ended
         other.devices = dict(self.devices)
         other.routes = self.routes.clone()
         other.neighbours = dict(self.neighbours)

@@ -189,6 +189,10 @@ def _udp_in(visit: Visit, device: Device, packet: Packet) -> None:
         waiting.client.reply_payload = packet.payload
         waiting.client.end("delivered", f"{ip.src} answered")
         return
+    if ns.open_ended:
+        why = "arrives at {}: who listens on UDP port {} there is not known here"
+        visit.step("socket", "drop", device.name, packet, why, (ns.name, udp.dport))
+        return
     why = "nobody listens on UDP port {}: tell the sender with ICMP port unreachable"
     visit.step("socket", "error", device.name, packet, why, (udp.dport,))
     visit.seen = (

@@ -179,8 +179,10 @@ class Visit:
             self.step("transmit", "drop", name, frame, "{} is down: nothing can leave", (name,))
             return
         self._seen(name, "out", frame)
-        if device.kind == "veth":
-            assert device.peer is not None
+        if device.kind == "veth" and device.peer is None:
+            why = "leaves {} by {}; what is at the other end of the wire is not known here"
+            self.step("transmit", "drop", name, frame, why, (self.ns.name, name), device)
+        elif device.kind == "veth" and device.peer is not None:
             peer_ns, peer_device = device.peer
             peer = self.network.netns[peer_ns].devices.get(peer_device)
             if peer is not None and frame.ip_length > peer.mtu + bridge.VLAN_TAG:
@@ -214,6 +216,8 @@ class Visit:
         process = self.ns.processes.get(device.owner or "")
         if process is None or not process.running:
             why = "{} is a TUN device, and no process reads it: the packet waits there for nobody"
+            if self.ns.open_ended:
+                why = "{} is a TUN device; which process reads what leaves by it is not known here"
             self.step("tun", "drop", name, packet, why, (name,), device)
             return
         why = "{} is a TUN device: not a wire but a process, {}, reads what leaves by it"

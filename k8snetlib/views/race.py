@@ -171,11 +171,20 @@ def _plot(axes: Axes, lanes: Mapping[str, Sequence[Run]], *, small: bool) -> Non
     for (mode, lane), (ink, dash, mark) in zip(lanes.items(), _LANES, strict=False):
         axes.plot([r.services for r in lane], [r.evaluated for r in lane], dash, marker=mark,
                   color=_INK[ink], markersize=7, linewidth=2.6, clip_on=False)  # fmt: skip
-        last = lane[-1]
-        axes.annotate(f"{mode}: {last.evaluated:,}" if not small else f"{mode}\n{last.evaluated:,}",
-                      (last.services, last.evaluated), xytext=(12, ends[mode]),
-                      textcoords="offset points", va="center", size=13, weight="bold",
-                      color=_INK["ink"], annotation_clip=False)  # fmt: skip
+        number = f"{lane[-1].evaluated:,}"
+        said = ((mode, 8.0), (number, -8.0)) if small else ((f"{mode}: {number}", 0.0),)
+        for words, up in said:
+            axes.annotate(
+                words,
+                (lane[-1].services, lane[-1].evaluated),
+                xytext=(12, ends[mode] + up),
+                textcoords="offset points",
+                va="center",
+                size=13,
+                weight="bold",
+                color=_INK["ink"],
+                annotation_clip=False,
+            )
 
 
 def _ticks(axis: Axis, else_at: Sequence[int]) -> None:

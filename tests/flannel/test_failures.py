@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,8 @@ RUNS = [
 HARMLESS = {("subnet-env-missing", backend) for backend in BACKENDS} | {
     ("etcd-lost", "vxlan"), ("etcd-lost", "host-gw"),
 }  # fmt: skip
+
+LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 run_of = cache(played)
 
@@ -74,6 +78,16 @@ def test_a_wrong_expectation_is_noticed():
     assert moment.expected["1→2"] == TALKS != moment.measured["1→2"]
     with pytest.raises(AssertionError, match=r"10\.1\.20\.0"):
         run.sees("node1", "ip route", "10.1.20.0/24")
+
+
+@pytest.mark.parametrize("path", [*LESSONS, page.PAGE], ids=lambda path: path.name)
+def test_links_into_the_page_name_a_failure(path):
+    text = path.read_text()
+    named = re.findall(r"flannel-failures\.md#([\w-]+)", text)
+    if path == page.PAGE:
+        named = re.findall(r"\]\(#([\w-]+)\)", text)
+    assert named or "06" not in path.name
+    assert set(named) <= {failure.key for failure in FAILURES}
 
 
 def test_the_page_is_fresh():

@@ -10,7 +10,7 @@ import pytest
 
 from k8snetlib.errors import UnknownName
 from k8snetlib.views import chain_map
-from k8snetlib.views.chain_cards import CARD_W, cards_of, columns_of, lay_out, stacked
+from k8snetlib.views.chain_cards import CARD_W, HEAD, cards_of, columns_of, lay_out, stacked
 from k8snetlib.views.chain_graph import chain_graph, services_named
 from k8snetlib.views.chain_map import sheet_of
 from k8snetlib.views.geometry import Box
@@ -158,6 +158,23 @@ def case(request, used):
     service, node, count = CASES[request.param]
     cluster = used if count is None else with_endpoints(count)
     return request.param, cluster, service, node
+
+
+def test_every_line_runs_from_its_row_to_its_card(case):
+    _, cluster, service, node = case
+    space = "kube-system" if service == "kube-dns" else "default"
+    cards = cards_of(graph_of(cluster, f"{space}/{service}", node), cluster.names)
+    plan = lay_out(cards)
+    left, into = [way[0] for way, _ in plan.ways], [way[-1] for way, _ in plan.ways]
+    for key, card in cards.items():
+        box, y = plan.boxes[key], plan.boxes[key].y + HEAD
+        for row in card.rows:
+            starts = [p for p in left if p.x == box.right and y < p.y < y + row.height]
+            assert len(starts) == bool(row.goal), row
+            y += row.height
+        wanted = sum(row.goal == key for other in cards.values() for row in other.rows)
+        edges = {box.x, box.right}
+        assert sum(p.x in edges and box.y < p.y < box.bottom for p in into) == wanted
 
 
 @pytest.mark.parametrize("plan", [lay_out, stacked])

@@ -100,6 +100,27 @@ def test_table_and_words_hold_every_packet(case):
         assert all(line in table.text for cell in row for line in cell.lines)
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_the_connections_two_tuples(case):
+    """Each tuple as conntrack has it; a sign where the reply is not the original turned round."""
+    send, node, _ = CASES[case]
+    exchange = exchange_of(send)
+    entries = entries_of(exchange, node)
+    grids = nat_table(exchange, node).grids
+    assert len(grids) == 1 + bool(entries)
+    for entry, row in zip(entries, grids[-1].rows if entries else (), strict=True):
+        tuples = [cell.lines[0] for cell in row[1:5]]
+        for t, ends in ((entry.original, tuples[:2]), (entry.reply, tuples[2:])):
+            assert ends == [f"{t.src}:{t.sport}", f"{t.dst}:{t.dport}"]
+        turned = entry.original.inverted
+        target = (entry.reply.src, entry.reply.sport) != (turned.src, turned.sport)
+        source = (entry.reply.dst, entry.reply.dport) != (turned.dst, turned.dport)
+        assert [cell.sign for cell in row[1:5]] == ["", "", "⇄" * target, "⇄" * source]
+        assert ("the destination becomes" in row[5].words) is target
+        assert ("is masqueraded" in row[5].words) is source
+        assert (row[5].words == "not translated") is not (target or source)
+
+
 def test_the_rule_is_named():
     table = nat_table(exchange_of(("client", "192.168.66.11", 30080, "backend")), "node1")
     by = table.grids[0].rows[0][3]

@@ -83,15 +83,8 @@ def test_names_do_not_lie_on_each_other(case):
     for root in roots(picture):
         bold = [t for t in root.iter(f"{SVG}text") if "font-weight: 700" in t.get("style", "")]
         names = [t for t in bold if "".join(t.itertext()) != "rules tested for a new connection"]
-        heights = sorted(height(name) for name in names)
+        heights = sorted(float(name.get("y")) for name in names)
         assert heights[0] > 12 and all(b - a > 12 for a, b in pairwise(heights))
-
-
-def height(text):
-    """Where a text stands: a line of its own has a y, one of several a transform."""
-    return float(
-        text.get("y") or re.search(r"translate\([\d.]+ ([\d.]+)\)", text.get("transform"))[1]
-    )
 
 
 def test_ticks_are_numbers_that_beginners_read():

@@ -40,12 +40,16 @@ def has_carrier(ns: Netns, device: Device) -> bool:
         return False
     if device.kind == "veth":
         peer = peer_of(ns, device)
+        if device.peer is None:
+            return ns.open_ended
         return peer is not None and peer.up
     if device.kind == "bridge":
         ports = [ns.devices[port] for port in ns.ports.get(device.name, ())]
         return not ports or any(has_carrier(ns, port) for port in ports)
     if device.kind == "tun":
         process = ns.processes.get(device.owner or "")
+        if process is None and ns.open_ended:
+            return True
         return process is not None and bool(process.running)
     return True
 

@@ -135,7 +135,7 @@ class Run:
         fates = dict.fromkeys(self.pairs, TALKS) | dict(expected or {})
         measured, reasons = {}, {}
         for column, pairs in self.pairs.items():
-            found = [fate(self.cluster, *pair) for pair in pairs]
+            found = [fate_of(self.cluster, *pair) for pair in pairs]
             measured[column] = " / ".join(sorted({one for one, _ in found}))
             reasons[column] = found[0][1]
         self.story.append(Moment(when, fates, measured, reasons, not expected))
@@ -152,7 +152,7 @@ class Run:
         return [one for one in self.story if isinstance(one, Said) and one.kind == kind]
 
 
-def fate(cluster: Cluster, sender: str, target: str) -> tuple[str, str]:
+def fate_of(cluster: Cluster, sender: str, target: str) -> tuple[str, str]:
     """What becomes of a ping and of a transfer (one of ``FATES``), and the model's words for it."""
     pair = judge(sender, target, cluster.clone().ping(sender, target))
     if pair.fate == "wrong host":
