@@ -5,7 +5,7 @@
 The example cluster with flannel's vxlan backend and the recorded rules of kube-proxy. The kernel's
 figure is a Python client's ``connect`` in the pod's namespace: three packets. The model's is a
 whole ``Cluster.connect``, every decision with its reason, and the same divided by the packets that
-the exchange shows (the teardown is walked too, not counted).
+were walked: those that the exchange shows, and the teardown's.
 """
 
 from __future__ import annotations
@@ -66,10 +66,11 @@ def main() -> None:
         lab.write_text(script(cluster, prefix))
         real = in_kernel(str(lab), prefix)
     for name, way in PATHS.items():
-        whole, packets = connection(cluster, way)
+        walked = connection(cluster, way)
         print(
-            f"{name}: the kernel connects in {real[name]:.0f} us; the model walks {packets} "
-            f"packets in {whole:.0f} us, {whole / packets:.0f} us each"
+            f"{name}: the kernel connects in {real[name]:.0f} us; the model walks "
+            f"{walked.shown} + {walked.hidden} packets in {walked.us:.0f} us, "
+            f"{walked.each:.0f} us each"
         )
 
 

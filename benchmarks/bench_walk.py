@@ -3,7 +3,8 @@
     python benchmarks/bench_walk.py
 
 Prints medians in microseconds. A warm cross-node packet is the article's own: web2 to backend over
-flannel's udp backend, all caches warm: 26 boxes, 12 frames, two nodes, two daemons.
+flannel's udp backend, without kube-proxy, all caches warm: 26 boxes, 12 frames, two nodes, two
+daemons.
 """
 
 from __future__ import annotations
@@ -14,16 +15,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any, NamedTuple
 
 from k8snetlib import Cluster, Exchange
 from k8snetlib.linux import sockets
-from k8snetlib.linux.netfilter.save import restore
 from k8snetlib.linux.network import Network
 
 ROUNDS = 2000
-RULES = Path(__file__).parents[1] / "tests" / "kernel"
-#: Connections through those rules: who connects to which address and port.
+#: Connections through kube-proxy's rules: who connects to which address and port.
 PATHS = {
     "pod -> pod": ("web2", "10.1.20.3", 8080),
     "pod -> ClusterIP": ("web2", "10.96.0.10", 80),
@@ -61,19 +60,35 @@ def one_way(cluster: Cluster, source: str, target: str) -> Callable[[], object]:
     return send
 
 
-def ruled_cluster(backend: str) -> Cluster:
-    """The example cluster with the recorded rules of a real one (kube-proxy's and flannel's)."""
-    cluster = Cluster.example(backend)
-    for node in cluster.nodes:
-        restore(cluster[node].ruleset, (RULES / f"{node}.iptables-save.txt").read_text())
-    return cluster
+class Walked(NamedTuple):
+    """A whole connection: its median time in microseconds, and how many packets were walked for
+    it: those that the exchange shows, and those of the teardown, which it does not."""
+
+    us: float
+    shown: int
+    hidden: int
+
+    @property
+    def each(self) -> float:
+        """Microseconds a packet, with all reasons."""
+        return self.us / (self.shown + self.hidden)
 
 
-def connection(cluster: Cluster, way: tuple[str, str, int]) -> tuple[float, int]:
-    """Median microseconds of a warm connection, and how many packets its exchange shows."""
+def connection(cluster: Cluster, way: tuple[str, str, int]) -> Walked:
+    """Measures a warm connection."""
     connect: Callable[[], Exchange] = lambda: cluster.connect(*way)  # noqa: E731
-    packets = sum(1 for trace in connect().packets if not trace.label.startswith("ARP"))
-    return median_us(connect, 300), packets
+    network, count = cluster.network, 0
+    flight = network.flight
+
+    def counting(*args: Any) -> Any:
+        nonlocal count
+        count += 1
+        return flight(*args)
+
+    network.flight = counting  # type: ignore[method-assign]
+    shown = len(connect().packets)
+    del network.flight
+    return Walked(median_us(connect, 300), shown, count - shown)
 
 
 def import_ms(code: str, rounds: int = 15) -> float:
@@ -90,7 +105,7 @@ def import_ms(code: str, rounds: int = 15) -> float:
 
 def main() -> None:
     """Prints the figures."""
-    cluster = Cluster.example()
+    cluster = Cluster.example(proxy_mode="none")
     for source, target in (("web2", "backend"), ("web2", "web1")):
         walk = one_way(cluster, source, target)
         walk()
@@ -100,14 +115,12 @@ def main() -> None:
     print(f"connect web2 -> backend, 5 packets and the teardown: {median_us(connect, 500):.0f} us")
     print(f"build the example cluster: {median_us(Cluster.example, 100):.0f} us")
     print(f"clone it: {median_us(cluster.clone, 200):.0f} us")
-    ruled = ruled_cluster("udp")
+    ruled = Cluster.example("udp")
     for name, way in PATHS.items():
         ruled.connect(*way)  # no ARP in what is counted
-        whole, packets = connection(ruled, way)
-        each = whole / packets
-        print(
-            f"connect {name}, with a node's real rules: {each:.0f} us a packet ({packets} packets)"
-        )
+        walked = connection(ruled, way)
+        count = f"{walked.shown} + {walked.hidden} packets"
+        print(f"connect {name}, with a node's real rules: {walked.each:.0f} us a packet ({count})")
     bare, loaded = import_ms("pass"), import_ms("import k8snetlib")
     print(f"import k8snetlib: {loaded - bare:.0f} ms more than Python itself ({bare:.0f} ms)")
 

@@ -11,6 +11,7 @@ host side of a pod's veth pair, ``0a:5b`` for the switch's ports.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,25 +23,29 @@ from k8snetlib.flannel import subnet_env, udp
 from k8snetlib.flannel.config import NetConf, check_network_config, parse_config
 from k8snetlib.flannel.daemon import Flanneld
 from k8snetlib.flannel.ip import FlannelError
-from k8snetlib.flannel.kube_subnet import NodeApi, NodeObject
 from k8snetlib.flannel.link import EtcdLink, KubeLink
 from k8snetlib.flannel.options import Options, parse_options
 from k8snetlib.flannel.registry import PREFIX
+from k8snetlib.kube import dns
 from k8snetlib.kube.api import BACKENDS, PROXY_MODES, ClusterSpec, Host, Node, Pod
+from k8snetlib.kube.apiserver import ApiServer
+from k8snetlib.kube.controllers import ControllerManager
 from k8snetlib.kube.network import net_conf
+from k8snetlib.kubelet import Kubelet, is_heard
 from k8snetlib.linux.netns import Device, Netns
 from k8snetlib.linux.network import Network
+from k8snetlib.linux.resolver import CONF, HOSTS
 from k8snetlib.linux.route import Route
-from k8snetlib.linux.service import Service, install
+from k8snetlib.linux.service import install
 from k8snetlib.linux.sockets import Listener, listen
 from k8snetlib.linux.vxlan import OVERHEAD
 
 if TYPE_CHECKING:
+    from k8snetlib.kube import docker
     from k8snetlib.kube.docker import DockerConf
 
 NODE_SYSCTLS = {
     "net.ipv4.ip_forward": 1,
-    "net.ipv4.conf.all.route_localnet": 1,
     "net.bridge.bridge-nf-call-iptables": 1,
 }
 KUBELET_PORT = 10250
@@ -51,6 +56,7 @@ def assemble(spec: ClusterSpec, seed: int = 0) -> Network:
     ``NotModelled`` for what this version does not carry."""
     check(spec)
     network = Network(seed)
+    api = _start_api_server(network, spec)
     switch = _switch(network)
     flannel = _flannel(spec)
     for node in spec.nodes:
@@ -58,10 +64,12 @@ def assemble(spec: ClusterSpec, seed: int = 0) -> Network:
         _remember_subnet(ns, spec, node, flannel)
         _prepare_runtime(ns, spec, node)
     _router_and_hosts(network, switch, spec)
+    names = netns_names(spec)
     for pod in spec.pods:
-        plug_pod(network, spec, pod)
+        plug_pod(network, spec, pod, names[pod.namespace, pod.name])
     _start_services(network, spec)
-    _start_flannel(network, spec, flannel)
+    _start_flannel(network, spec, flannel, api)
+    network.agents.add(ControllerManager(network, is_heard))
     return network
 
 
@@ -75,11 +83,14 @@ def check(spec: ClusterSpec) -> None:
     nodes = {node.name: node for node in spec.nodes}
     owners: dict[str, str] = {}
     names: set[str] = set()
-    items: tuple[Node | Pod | Host, ...] = (*spec.nodes, *spec.pods, *net.hosts)
+    inside = [pod for pod in spec.pods if not pod.host_network]
+    items: tuple[Node | Pod | Host, ...] = (*spec.nodes, *inside, *net.hosts)
+    pod_names = netns_names(spec)
     for item in items:
-        if item.name in names or item.name in ("switch", "router"):
-            raise BadManifest(f"The name '{item.name}' is used twice.", "Names must differ.")
-        names.add(item.name)
+        name = pod_names[item.namespace, item.name] if isinstance(item, Pod) else item.name
+        if name in names or name in ("switch", "router"):
+            raise BadManifest(f"The name '{name}' is used twice.", "Names must differ.")
+        names.add(name)
         if item.ip in owners:
             raise BadManifest(f"{item.name} and {owners[item.ip]} both have address {item.ip}.")
         owners[item.ip] = item.name
@@ -93,11 +104,27 @@ def check(spec: ClusterSpec) -> None:
             raise BadManifest(
                 f"Pod {pod.name} names an unknown node '{pod.node}'.", f"Known: {known}."
             )
-        if not nodes[pod.node].pod_cidr.contains(pod.ip):
+        if pod.host_network:
+            if pod.ip != nodes[pod.node].ip:
+                problem = f"Pod {pod.name} is on the network of {pod.node}, and its address"
+                raise BadManifest(f"{problem} is {pod.ip}.", f"Write {nodes[pod.node].ip}.")
+        elif not nodes[pod.node].pod_cidr.contains(pod.ip):
             raise BadManifest(
                 f"Pod {pod.name}: {pod.ip} is not in {nodes[pod.node].pod_cidr}, "
                 f"the range of {pod.node}."
             )
+
+
+def netns_names(spec: ClusterSpec) -> dict[tuple[str, str], str]:
+    """(Kubernetes namespace, name) of every pod -> the name of its network namespace: the pod's
+    own, unless another pod has it too; its node's, if it is on the host's network."""
+    count = Counter(name for _, name in {(pod.namespace, pod.name) for pod in spec.pods})
+    return {
+        (pod.namespace, pod.name): pod.node
+        if pod.host_network
+        else (pod.name if count[pod.name] == 1 else f"{pod.namespace}/{pod.name}")
+        for pod in spec.pods
+    }
 
 
 def _one_of(words: tuple[str, ...]) -> str:
@@ -110,6 +137,20 @@ def pod_mtu(spec: ClusterSpec) -> int:
         spec.network.mtu
         - {"udp": udp.OVERHEAD, "vxlan": OVERHEAD, "host-gw": 0}[spec.network.backend]
     )
+
+
+def _start_api_server(network: Network, spec: ClusterSpec) -> ApiServer:
+    """The API server, with all that the spec says there is."""
+    api = ApiServer(network)
+    network.agents.add(api)
+    with api.at_once():
+        for value in _objects(spec):
+            api.put(value)
+    return api
+
+
+def _objects(spec: ClusterSpec) -> tuple[object, ...]:
+    return (*spec.nodes, *spec.pods, *spec.workloads, *spec.services, *spec.slices)
 
 
 # -- the node network -----------------------------------------------------------------------------
@@ -175,39 +216,75 @@ def _open_sockets(ns: Netns, host: Host) -> None:
 
 
 def _start_services(network: Network, spec: ClusterSpec) -> None:
-    """The daemons of a node that this version has only as systemd units."""
-    units = {"kubelet": "kubelet: The Kubernetes Node Agent", "kube-proxy": "Kubernetes Kube Proxy"}
+    """kubelet on every node (a systemd unit, and its rules), then kube-proxy."""
+    mode = spec.network.proxy_mode
+    names = netns_names(spec)
     for node in spec.nodes:
-        for name, description in units.items():
-            install(Service(network[node.name], name, description, f"/usr/bin/{name}")).start()
+        ns = network[node.name]
+        kubelet = Kubelet(ns, spec)
+        for pod in spec.pods:
+            if pod.node == node.name:
+                kubelet.adopt(pod, names[pod.namespace, pod.name])
+        install(kubelet).start()
+        if mode != "none":
+            _start_kube_proxy(ns, spec, node)
+
+
+def _start_kube_proxy(ns: Netns, spec: ClusterSpec, node: Node) -> None:
+    from k8snetlib.kube.proxy import iptables
+    from k8snetlib.kube.proxy.config import Detector, ProxyConfig
+    from k8snetlib.kube.proxy.daemon import KubeProxy
+
+    net = spec.network
+    config = ProxyConfig(
+        node.name, node.ip, labels=node.labels, detector=Detector("CIDR", str(net.pod_network)),
+        service_cidrs=(str(net.service_network),),
+    )  # fmt: skip
+    if net.proxy_mode == "iptables":
+        iptables.kubelet_rules(ns.ruleset)
+    install(KubeProxy(ns, net.proxy_mode, config)).start()
 
 
 # -- pods -----------------------------------------------------------------------------------------
 
 
-def plug_pod(network: Network, spec: ClusterSpec, pod: Pod) -> Netns:
+def plug_pod(network: Network, spec: ClusterSpec, pod: Pod, name: str = "") -> Netns:
     """What the runtime and Docker (or a CNI plugin) do for a pod: the pause container makes the
     namespace; a veth pair joins it to the node's bridge; the containers open their sockets."""
     node = next(n for n in spec.nodes if n.name == pod.node)
     host = network[node.name]
-    ns = network.add(Netns(pod.name, "pod"))
-    ns.containers = ("pause", *(container.name for container in pod.containers))
-    _plug_in(host, spec, node, pod, ns)
+    if pod.host_network:
+        ns = host
+    else:
+        ns = network.add(Netns(name or pod.name, "pod"))
+        ns.containers = ("pause", *(container.name for container in pod.containers))
+        _plug_in(host, spec, node, pod, ns)
+        _write_files(ns, spec, pod)
     for at, container in enumerate(pod.containers):
         process = pod.name if at == 0 else f"{pod.name}-{container.name}"
-        for socket in container.listens:
-            listen(ns, Listener(socket.proto, socket.ip, socket.port, process))
+        for proto, port, ip in container.listens:
+            serve = dns.serve if (proto, port) == ("udp", 53) else None
+            listen(ns, Listener(proto, ip, port, process, serve=serve))
     return ns
+
+
+def _write_files(ns: Netns, spec: ClusterSpec, pod: Pod) -> None:
+    """What kubelet puts into a pod, so that names can be resolved there."""
+    ns.files[HOSTS] = dns.hosts(pod)
+    for service in spec.services:
+        if (service.namespace, service.name) == (dns.NAMESPACE, dns.SERVICE):
+            ns.files[CONF] = dns.resolv_conf(pod, service.cluster_ip)
 
 
 # Who plugs the pods in is imported where it works: `import k8snetlib` stays quick.
 
 
-def _by_docker(spec: ClusterSpec) -> bool:
+def by_docker(spec: ClusterSpec) -> bool:
+    """True if Docker plugs the pods in, False if the CNI plugins do."""
     return spec.network.bridge == "docker0"
 
 
-def _docker(spec: ClusterSpec, node: Node) -> DockerConf:
+def docker_conf(spec: ClusterSpec, node: Node) -> DockerConf:
     """Docker's options on a node: what flannel's mk-docker-opts would hand to it."""
     from k8snetlib.kube.docker import DockerConf
 
@@ -220,10 +297,10 @@ def _docker(spec: ClusterSpec, node: Node) -> DockerConf:
 def _prepare_runtime(ns: Netns, spec: ClusterSpec, node: Node) -> None:
     """Docker with its bridge; or the files by which the CNI plugins work: the first pod makes the
     bridge."""
-    if _by_docker(spec):
+    if by_docker(spec):
         from k8snetlib.kube import docker
 
-        docker.start(ns, _docker(spec, node))
+        docker.start(ns, docker_conf(spec, node))
         return
     from k8snetlib.kube.cni import node as cni
 
@@ -231,18 +308,43 @@ def _prepare_runtime(ns: Netns, spec: ClusterSpec, node: Node) -> None:
     cni.install(ns, net.bridge, hairpin=net.hairpin)
 
 
+def _veth(pod: Pod) -> str:
+    """The host's side of a pod's veth pair. A device's name has at most 15 letters: the names of
+    most workloads' pods are too long, and a hash stands for them."""
+    plain = f"veth-{pod.name}"
+    if len(plain) <= 15:
+        return plain
+    from hashlib import sha1
+
+    return "veth" + sha1(f"{pod.namespace}.{pod.name}".encode()).hexdigest()[:8]
+
+
 def _plug_in(host: Netns, spec: ClusterSpec, node: Node, pod: Pod, ns: Netns) -> None:
     """The pod's veth pair, its address and its default route, by Docker or by CNI."""
-    veth = f"veth-{pod.name}"
-    if _by_docker(spec):
+    veth = _veth(pod)
+    if by_docker(spec):
         from k8snetlib.kube import docker
 
-        conf = _docker(spec, node)
+        conf = docker_conf(spec, node)
         docker.connect(host, conf, ns, ip=pod.ip, veth=veth, hairpin=spec.network.hairpin)
+        for port in published(pod):
+            docker.start(host, conf := conf._replace(iptables=True))  # its rules, if not there yet
+            docker.publish(host, conf, port)
         return
     from k8snetlib.kube.cni import node as cni
 
-    cni.plug(host, cni.PodNames(pod.namespace, pod.name, pod.ip), node.pod_cidr, veth)
+    names = cni.PodNames(pod.namespace, pod.name, pod.ip)
+    cni.plug(host, names, node.pod_cidr, veth, ns.name, pod.host_ports)
+
+
+def published(pod: Pod) -> list[docker.Published]:
+    """A pod's host ports, as ports that Docker publishes."""
+    from k8snetlib.kube import docker
+
+    for port in pod.host_ports:
+        if port.host_ip:
+            raise NotModelled(f"Pod {pod.name}: Docker and hostIP.", "Leave hostIP out.")
+    return [docker.Published(pod.ip, p.host_port, p.port, p.proto) for p in pod.host_ports]
 
 
 # -- flannel --------------------------------------------------------------------------------------
@@ -264,17 +366,12 @@ def _flannel(spec: ClusterSpec) -> _Flannel:
     return _Flannel(text, parse_config(text), parse_options(words))
 
 
-def _start_flannel(network: Network, spec: ClusterSpec, flannel: _Flannel) -> None:
-    """etcd (or the API server) with flannel's configuration, and a flanneld on every node; each
-    asks for the subnet that its ``subnet.env`` names."""
+def _start_flannel(network: Network, spec: ClusterSpec, flannel: _Flannel, api: ApiServer) -> None:
+    """Where flannel's leases are (etcd, or the API server), and a flanneld on every node; each asks
+    for the subnet that its ``subnet.env`` names."""
     text, _, options = flannel
     kube = options.kube_subnet_mgr
-    if kube:
-        api = NodeApi(network)
-        network.agents.add(api)
-        for node in spec.nodes:
-            api.put(NodeObject(node.name, node.pod_cidr))
-    else:
+    if not kube:
         server = EtcdServer(network)
         network.agents.add(server)
         server.way().put(Put(f"{PREFIX}/config".encode(), text.encode()))

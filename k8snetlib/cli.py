@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,10 @@ import click
 
 import k8snetlib
 from k8snetlib.address import parse_ip
+from k8snetlib.cli_story import print_story
 from k8snetlib.cluster import Cluster
 from k8snetlib.errors import BadAddress, BadPacket, K8sNetError, UnknownName, nearest
 from k8snetlib.kube.api import BACKENDS, PROXY_MODES, ClusterSpec, example_spec
-from k8snetlib.trace import Exchange
 
 PROTOCOLS = ("tcp", "udp", "icmp")
 FIRST_LESSON = "notebooks/00_start_here.ipynb"
@@ -101,16 +102,47 @@ _proxy_mode = click.option(
 )
 
 
+_dump = click.option(
+    "--dump", "dumps", multiple=True, metavar="NAME=DIR",
+    help="A real machine's dumps, instead of manifests; may be repeated. See docs/importing.md.",
+)  # fmt: skip
+
+
+def _cluster(
+    manifests: Iterable[str], backend: str | None, proxy_mode: str | None, dumps: Iterable[str]
+) -> Cluster:
+    """The cluster that the options name: of manifests, or of real machines' dumps."""
+    machines = {}
+    for text in dumps:
+        name, equals, folder = text.partition("=")
+        if not (name and equals and folder):
+            raise click.UsageError(f"'{text}' is no dump: write --dump NAME=DIR.")
+        machines[name] = folder
+    if not machines:
+        return Cluster(_spec(manifests, backend, proxy_mode))
+    if list(manifests) or backend or proxy_mode:
+        raise click.UsageError("--dump excludes --manifests, --backend and --proxy-mode.")
+    with _warnings_as_lines():
+        return Cluster.from_dumps(machines)
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """What the library warns of becomes one line each on standard error."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        _complain(str(warning.message))
+
+
 def _spec(manifests: Iterable[str], backend: str | None, proxy_mode: str | None) -> ClusterSpec:
     paths = list(manifests)
     if paths:
         from k8snetlib.kube.manifests import read_manifests
 
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with _warnings_as_lines():
             spec = read_manifests(*paths)
-        for warning in caught:
-            _complain(str(warning.message))
     else:
         spec = example_spec()
     network = spec.network
@@ -160,6 +192,7 @@ def example(out: str, force: bool, backend: str | None, proxy_mode: str | None) 
 @click.argument("target", metavar="TO[:PORT]")
 @click.option("--proto", type=click.Choice(PROTOCOLS), default="tcp", show_default=True)
 @_manifests
+@_dump
 @_backend
 @_proxy_mode
 @click.option("--sport", type=int, metavar="N", help="Source port (icmp: identifier).")
@@ -176,7 +209,8 @@ def example(out: str, force: bool, backend: str | None, proxy_mode: str | None) 
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--pcap", metavar="FILE", help="Write a pcapng file for Wireshark as well.")
 def trace(
-    source: str, target: str, proto: str, manifests: tuple[str, ...], backend: str | None,
+    source: str, target: str, proto: str, manifests: tuple[str, ...], dumps: tuple[str, ...],
+    backend: str | None,
     proxy_mode: str | None, frames: bool, rules: bool, as_json: bool, pcap: str | None,
     **pinned: Any,
 ) -> int:  # fmt: skip
@@ -194,9 +228,8 @@ def trace(
     """
     if sum((frames, as_json, rules)) > 1:
         raise click.UsageError("--frames, --json and --rules exclude each other.")
-    spec = _spec(manifests, backend, proxy_mode)
-    name, port = _target(spec, target, proto)
-    cluster = Cluster(spec)
+    cluster = _cluster(manifests, backend, proxy_mode, dumps)
+    name, port = _target(cluster.spec, target, proto)
     options = {key: value for key, value in pinned.items() if value is not None}
     if proto == "tcp":
         assert port is not None
@@ -212,7 +245,7 @@ def trace(
     elif as_json:
         click.echo(exchange.to_json())
     else:
-        _print_story(exchange, rules)
+        print_story(exchange, rules)
     return 0 if exchange.ok else 1
 
 
@@ -252,45 +285,6 @@ def _named_port(spec: ClusterSpec, name: str, port: str) -> int:
     )
 
 
-# -- the story, in colour -------------------------------------------------------------------------
-
-#: What gets which style in the story; the first group if there is one. Colour never says what the
-#: text does not say.
-_STYLES = (
-    (r"(?m)^\S.* \((?:came in on|it begins)[^)]*\)$", "bold cyan"),
-    (r"(?m)^[─═]+$", "dim"),
-    (r"(?m)^(?:The request|The answer|Packet): .*$", "bold"),
-    (r"(?m)^ *\d+ ✓ \w+", "bold green"),
-    (r"(?m)^ *\d+ ✗ \w+", "bold red"),
-    (r"(?m)^ *\d+ … \w+", "yellow"),
-    (r"(?m)^ *\d+   (?:(?:raw|mangle|nat|filter|security) )?\w+", "blue"),
-    (r"(?m)^ +[+−~] .*$", "magenta"),
-    (r"(?m)^ +≈ .*$", "yellow"),
-    (r"\([\w.:-]+(?: [\w.-]+)?\)", "cyan"),
-)
-
-
-def _print_story(exchange: Exchange, rules: bool) -> None:
-    """The story, coloured on a terminal (NO_COLOR and pipes get plain text)."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from k8snetlib.story import exchange_story
-
-    story = exchange_story(exchange, rules=rules)
-    console = Console(highlight=False, soft_wrap=True)
-    if console.no_color or not console.is_terminal:
-        click.echo(story)
-        return
-    text = Text(story)
-    for pattern, style in _STYLES:
-        text.highlight_regex(pattern, style)
-    word = re.search(rf": {re.escape(exchange.outcome)}\b", story)
-    if word:
-        text.stylize("bold green" if exchange.ok else "bold red", word.start() + 2, word.end())
-    console.print(text, soft_wrap=True)
-
-
 # -- sh -------------------------------------------------------------------------------------------
 
 
@@ -298,11 +292,12 @@ def _print_story(exchange: Exchange, rules: bool) -> None:
 @click.argument("netns")
 @click.argument("commands", metavar="COMMAND...", nargs=-1, required=True)
 @_manifests
+@_dump
 @_backend
 @_proxy_mode
 def sh(
-    netns: str, commands: tuple[str, ...], manifests: tuple[str, ...], backend: str | None,
-    proxy_mode: str | None,
+    netns: str, commands: tuple[str, ...], manifests: tuple[str, ...], dumps: tuple[str, ...],
+    backend: str | None, proxy_mode: str | None,
 ) -> None:  # fmt: skip
     """Type commands in a network namespace, and see what the real tools would print.
 
@@ -314,7 +309,7 @@ def sh(
     k8snet sh web2 "ip -br addr" "ip neigh"
     k8snet sh node1 "ip link set flannel0 down" "ip route get 10.1.20.3"
     """
-    namespace = Cluster(_spec(manifests, backend, proxy_mode))[netns]
+    namespace = _cluster(manifests, backend, proxy_mode, dumps)[netns]
     for command in commands:
         text = namespace.sh(command)
         if text:

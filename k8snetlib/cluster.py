@@ -6,23 +6,33 @@ packets is in ``linux``; all knowledge of flannel and Kubernetes in their rooms.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from k8snetlib.address import is_ip
-from k8snetlib.errors import K8sNetError, NotModelled, UnknownName, unknown_name
-from k8snetlib.kube.api import ClusterSpec, example_spec
+from k8snetlib.errors import K8sNetError, UnknownName, unknown_name
+from k8snetlib.kube.api import ClusterSpec, EndpointSlice, Pod, Service, Workload, example_spec
 from k8snetlib.linux import exchange
 from k8snetlib.linux.netns import Netns
 from k8snetlib.topology import Topology
 from k8snetlib.trace import Exchange
 
 if TYPE_CHECKING:
+    from random import Random
+
+    from k8snetlib.dumps.node import Dumps
     from k8snetlib.etcd.agent import EtcdServer
     from k8snetlib.etcd.store import Client
+    from k8snetlib.fates import Fate
     from k8snetlib.flannel.daemon import Flanneld
     from k8snetlib.flannel.options import Options
+    from k8snetlib.kube.apiserver import ApiServer
+    from k8snetlib.kube.lookup import Target
+    from k8snetlib.kube.proxy.daemon import KubeProxy
+    from k8snetlib.linux.chance import Dice
 
+Object = TypeVar("Object")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -35,8 +45,9 @@ class Cluster:
     def __init__(self, spec: ClusterSpec, *, seed: int = 0) -> None:
         from k8snetlib import assembly  # etcd, flannel and iptables load with the first cluster
 
-        self.spec = spec
+        self._spec = spec
         self.network = assembly.assemble(spec, seed)
+        self._seen = self._api().revision
 
     @classmethod
     def example(
@@ -63,6 +74,43 @@ class Cluster:
 
         return cls(read_manifests(*paths), seed=seed)
 
+    @classmethod
+    def from_dumps(cls, machines: Mapping[str, str | Dumps], *, seed: int = 0) -> Cluster:
+        """Real machines, as they printed themselves: their devices, routes, neighbours and rules.
+
+        Parameters: name -> the folder with its dumps (``ip-addr.txt``, ``ip-route.txt``,
+        ``iptables-save.txt`` … see docs/importing.md), or the ``Dumps`` themselves. A packet is
+        followed to where the dumps end; the exchange's ``reason`` says where that is. What is not
+        modelled is named in one ``PassedOver`` warning. Raises ``BadDump`` with file and line.
+        """
+        from k8snetlib.dumps import files
+
+        other = object.__new__(cls)
+        other.network, other._spec = files.read_machines(machines, seed)
+        other._seen = other._api().revision
+        return other
+
+    @property
+    def spec(self) -> ClusterSpec:
+        """What there is now: as the cluster was built, with the pods, workloads, Services and
+        EndpointSlices that the API server knows."""
+        api = self._api()
+        if api.revision != self._seen:
+            self._seen = api.revision
+            old = self._spec
+            self._spec = old._replace(
+                pods=_in_order(old.pods, [pod for pod in api.list(Pod) if pod.ip]),
+                workloads=_in_order(old.workloads, api.list(Workload)),
+                services=_in_order(old.services, api.list(Service)),
+                slices=_in_order(old.slices, api.list(EndpointSlice)),
+            )
+        return self._spec
+
+    def _api(self) -> ApiServer:
+        from k8snetlib.kube.apiserver import api_server
+
+        return api_server(self.network)
+
     # -- names ----------------------------------------------------------------------------------
 
     def __getitem__(self, name: str) -> Netns:
@@ -82,16 +130,29 @@ class Cluster:
     def _aliases(self) -> dict[str, str]:
         """Every name people may write for a namespace -> the namespace's own name."""
         aliases = {name: name for name in self.network.netns}
-        for pod in self.spec.pods:
-            for alias in (f"pod/{pod.name}", f"{pod.namespace}/{pod.name}"):
-                aliases[alias] = pod.name
-            aliases[f"pod/{pod.namespace}/{pod.name}"] = pod.name
+        names = self._pod_names()
+        count = Counter(name for _, name in names)
+        for (namespace, name), own in names.items():
+            if count[name] == 1:
+                aliases |= {name: own, f"pod/{name}": own}
+            aliases |= {f"{namespace}/{name}": own, f"pod/{namespace}/{name}": own}
         for node in self.spec.nodes:
             aliases[f"node/{node.name}"] = node.name
         return aliases
 
+    def _pod_names(self) -> dict[tuple[str, str], str]:
+        from k8snetlib.assembly import netns_names
+
+        return netns_names(self.spec)
+
+    def _workload_pods(self) -> dict[str, str]:
+        """The names of workloads -> the namespace of their first pod."""
+        from k8snetlib.kube import lookup
+
+        return lookup.first_pods(self.spec.workloads, self.spec.pods, self._pod_names())
+
     def _namespace(self, name: str) -> Netns:
-        aliases = self._aliases()
+        aliases = {**self._workload_pods(), **self._aliases()}
         if name in aliases:
             return self.network.netns[aliases[name]]
         if is_ip(name):
@@ -105,28 +166,46 @@ class Cluster:
         raise unknown_name("pod, node or host", name, aliases)
 
     def address_of(self, name: str) -> str:
-        """The address behind a name: a pod's, a node's, a host's, or an address itself.
+        """The address behind a name: a pod's, a node's, a host's, a Service's, or an address.
 
-        Raises ``UnknownName`` with the nearest names; ``NotModelled`` for a Service, until
-        kube-proxy is part of the model.
+        A headless Service has the address of a ready endpoint, as its DNS name. Raises
+        ``UnknownName`` with the nearest names, also if a name means more than one thing.
         """
+        return self._target(name, None, "icmp").ip
+
+    def _target(
+        self, name: str, port: int | str | None, proto: str, pinned: str | None = None
+    ) -> Target:
+        """Address and port behind a name; a Service's ports have names too."""
+        from k8snetlib.kube import lookup
+
+        aliases, api = self._aliases(), self._api()
         if is_ip(name):
-            return name
-        plain = name.removeprefix("svc/").removeprefix("service/").split(":")[0]
-        services = {s.name: s for s in self.spec.services}
-        services |= {f"{s.namespace}/{s.name}": s for s in self.spec.services}
-        aliases = self._aliases()
-        if name not in aliases and plain in services:
-            raise NotModelled(
-                f"'{name}' is a Service, and this version has no kube-proxy yet.",
-                "Send to a pod, a node or an address.",
-            )
+            return lookup.Target(name, lookup.number(name, port))
+        services = lookup.named(api.list(Service), name)
+        if not services and name not in aliases:
+            name, written = lookup.split_port(name)
+            services = lookup.named(api.list(Service), name)
+            port = port or written
+        if len(services) + (name in aliases) > 1:
+            meant = [f"svc/{s.namespace}/{s.name}" for s in services]
+            meant += [f"pod/{name}"] if name in aliases else []
+            raise UnknownName(f"'{name}' means more than one thing.", f"{' or '.join(meant)}?")
+        if services:
+            slices = api.list(EndpointSlice)
+            return lookup.target_of(services[0], slices, port, proto, pinned)
         if name not in aliases:
-            raise unknown_name("pod, node, host or Service", name, {**aliases, **services})
+            aliases = {**self._workload_pods(), **aliases}
+        if name not in aliases:
+            own = [*(s.name for s in api.list(Service)), *aliases]
+            raise unknown_name("pod, node, host or Service", name, own)
         ns = self.network.netns[aliases[name]]
+        own_ips = {node.name: node.ip for node in self.spec.nodes}
         for device in ("eth0", "lan0"):
             if device in ns.devices and ns.devices[device].addresses:
-                return ns.devices[device].addresses[0].ip
+                own_ips.setdefault(ns.name, ns.devices[device].addresses[0].ip)
+        if ns.name in own_ips:
+            return lookup.Target(own_ips[ns.name], lookup.number(name, port))
         raise K8sNetError(f"{name} has no address of its own.", "Send to a pod, a node or a host.")
 
     # -- sending --------------------------------------------------------------------------------
@@ -135,7 +214,7 @@ class Cluster:
         self,
         source: str,
         target: str,
-        port: int,
+        port: int | str | None = None,
         *,
         sport: int | None = None,
         endpoint: str | None = None,
@@ -146,7 +225,8 @@ class Cluster:
         """A TCP connection: SYN, SYN/ACK, ACK, request, reply.
 
         Parameters: ``source`` and ``target`` are names or addresses; ``port`` and ``sport`` are
-        ports (``sport`` None: the kernel draws one); ``endpoint`` pins what a Service would choose;
+        ports (``port`` may be the name of a Service's port, or None if it has only one; ``sport``
+        None: the kernel draws one); ``endpoint`` pins what a Service would choose;
         ``ttl`` is the first TTL; ``payload`` is the request, or how many bytes it has; ``df`` is
         the don't-fragment bit. Returns the ``Exchange``, whatever became of it. Raises
         ``UnknownName`` or ``BadPacket`` for names and numbers that cannot be.
@@ -164,7 +244,7 @@ class Cluster:
         self,
         source: str,
         target: str,
-        port: int | None = None,
+        port: int | str | None = None,
         *,
         proto: str = "udp",
         sport: int | None = None,
@@ -178,13 +258,34 @@ class Cluster:
         Parameters as for ``connect``; ``proto`` is tcp, udp or icmp. ``endpoint`` has no effect
         where nothing is chosen.
         """
-        ns, dst = self._namespace(source), self.address_of(target)
+        ns = self._namespace(source)
         network = self.network
         network.pinned = self._endpoint(endpoint) if endpoint is not None else None
+        dst, port = self._target(target, port, proto, network.pinned)
         return exchange.send(
             network, ns, dst, port, proto=proto, sport=sport, ttl=ttl, payload=payload, df=df,
             names=(source, target),
         )  # fmt: skip
+
+    def outcomes(
+        self, source: str, target: str, port: int | str | None = None, *, proto: str = "tcp",
+        **options: Any,
+    ) -> tuple[Fate, ...]:  # fmt: skip
+        """All that can become of a packet, each with its exact probability.
+
+        Parameters as for ``send``. Nothing is sent in this cluster: every way in which the kernels'
+        load balancing can fall is tried on a copy of its own. Ways that end alike, with the same
+        receiver and under the same addresses, are one fate. The likeliest comes first.
+        """
+        from k8snetlib.fates import fates
+        from k8snetlib.linux.chance import every_way
+
+        def run(dice: Callable[[Random], Dice]) -> Exchange:
+            copy = self.clone()
+            copy.network.dice = dice(copy.network.random)
+            return copy.send(source, target, port, proto=proto, **options)
+
+        return fates(every_way(run))
 
     def _endpoint(self, name: str) -> str | None:
         containers = {f"{pod.name}-{c.name}" for pod in self.spec.pods for c in pod.containers[1:]}
@@ -242,6 +343,17 @@ class Cluster:
         running = [n for n in self.nodes if self.flanneld(n).running]
         return ", ".join(running) or "no node"
 
+    # -- Kubernetes -----------------------------------------------------------------------------
+
+    def kube_proxy(self, node: str) -> KubeProxy:
+        """kube-proxy on a node: its mode, its options, its journal. Raises ``UnknownName``."""
+        from k8snetlib.kube.proxy.daemon import KubeProxy
+
+        found = self._namespace(node).services.get("kube-proxy")
+        if not isinstance(found, KubeProxy):
+            raise unknown_name("node with a kube-proxy", node, self.nodes)
+        return found
+
     # -- etcd -----------------------------------------------------------------------------------
 
     @property
@@ -282,7 +394,7 @@ class Cluster:
     def clone(self) -> Cluster:
         """An independent copy, for a what-if."""
         other = object.__new__(Cluster)
-        other.spec = self.spec
+        other._spec, other._seen = self._spec, self._seen
         other.network = self.network.clone()
         return other
 
@@ -295,6 +407,15 @@ class Cluster:
     def topology(self) -> Topology:
         """The cluster as it is now, for pictures."""
         return self.network.topology
+
+
+def _in_order(old: tuple[Object, ...], now: list[Object]) -> tuple[Object, ...]:
+    """What there is now: what was there before first, in its old order."""
+    from k8snetlib.kube.apiserver import key_of
+
+    left = {key_of(each): each for each in now}
+    known = [left.pop(key) for key in map(key_of, old) if key in left]
+    return (*known, *left.values())
 
 
 def _options(words: str) -> Options:

@@ -46,6 +46,10 @@ class BadManifest(K8sNetError):
     """A manifest that cannot be read; the message names file and field."""
 
 
+class BadDump(K8sNetError):
+    """What a real machine printed cannot be read; the message names file and line."""
+
+
 class NotModelled(K8sNetError):
     """Something real that this version of the model does not carry yet."""
 

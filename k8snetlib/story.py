@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap as _wrap
 from typing import Any
 
+from k8snetlib.decided import decided, nat_words, port_of
 from k8snetlib.packet import Arp, Ethernet, Header, IPv4, Packet, Tcp, Udp, Vxlan
 from k8snetlib.trace import NO_NAMES, Exchange, Hop, Names, Step, Trace, is_hook, rule_line
 from k8snetlib.words import annotate
@@ -42,10 +43,12 @@ def _unheard(step: Step) -> str:
 def exchange_story(exchange: Exchange, *, rules: bool = False) -> str:
     """The whole story of an exchange: headline, packets, the request's walk, the reply's walk.
 
-    With ``rules`` the reply's walk is told step by step too, with every rule that matched; and
-    those that the other packets met stand below.
+    With ``rules`` it begins with what rules decided; the reply's walk is told step by step too,
+    with every rule that matched, and those that the other packets met stand below.
     """
-    parts = [_headline(exchange), "", *_packet_table(exchange)]
+    parts = [_headline(exchange), ""]
+    parts += _decisions(exchange) if rules else ()
+    parts += _packet_table(exchange)
     request, reply = exchange.request, exchange.reply
     if request is not None:
         parts += ["", *_title(f"The request: packet {request.n}, {_title_of(request)}"), ""]
@@ -80,6 +83,19 @@ def _headline(exchange: Exchange) -> str:
     return "\n".join([*lines, "═" * max(map(len, lines))])
 
 
+def _decisions(exchange: Exchange) -> Iterator[str]:
+    """What rules decided, with these rules: the short answer."""
+    found = list(decided(exchange))
+    if not found:
+        return
+    yield "Decided by rules:"
+    for text, rules in found:
+        yield from wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
+        for rule in rules:
+            yield from wrap(rule, WIDTH, initial_indent="      ", subsequent_indent="        ")
+    yield ""
+
+
 def _seconds(seconds: float) -> str:
     return f"{seconds * 1000:g} ms" if seconds < 1 else f"{seconds:g} s"
 
@@ -109,18 +125,13 @@ def _ends_of(packet: Packet, names: Names) -> str:
         to = "everybody" if head.op == 1 else names.mac(head.target_mac)
         return f"{names.mac(head.sender_mac)} → {to}"
     assert type(head) is IPv4
-    source = _end(head.src, _port(inner, "sport"), names)
-    return f"{source} → {_end(head.dst, _port(inner, 'dport'), names)}"
+    source = _end(head.src, port_of(inner, "sport"), names)
+    return f"{source} → {_end(head.dst, port_of(inner, 'dport'), names)}"
 
 
 def _end(ip: str, port: str, names: Names) -> str:
     owner = names.ips.get(ip)
     return f"{ip}{port}" + (f" ({owner})" if owner else "")
-
-
-def _port(packet: Packet, which: str) -> str:
-    transport = packet.transport
-    return f":{getattr(transport, which)}" if isinstance(transport, Tcp | Udp) else ""
 
 
 # -- the table of packets -------------------------------------------------------------------------
@@ -370,7 +381,7 @@ def _in_short(hop: Hop) -> Iterator[str]:
             # Who made the route, and which source it prefers, does not matter for a passer-by.
             yield f"route '{str(step.by).partition(' proto ')[0]}'"
         elif step.stage.startswith("nat ") and step.before is not None:
-            yield _nat_words(step)
+            yield nat_words(step)
         elif step.stage == "forward":
             yield _ttl_words(step)
         elif step.stage == "vxlan":
@@ -381,18 +392,6 @@ def _in_short(hop: Hop) -> Iterator[str]:
             yield f"flanneld {'wraps' if wraps else 'unwraps'} it, {_ttl_words(step)}"
         elif step.stage == "transmit":
             yield f"out by {' → '.join(out)}"
-
-
-def _nat_words(step: Step) -> str:
-    """What address translation did: ``source 10.1.15.2:40004 becomes 10.1.15.0:40004``."""
-    assert step.before is not None
-    was, now = step.before.ip, step.packet.ip
-    for end, port in (("src", "sport"), ("dst", "dport")):
-        then = getattr(was, end) + _port(step.before, port)
-        turned = getattr(now, end) + _port(step.packet, port)
-        if then != turned:
-            return f"{'source' if end == 'src' else 'destination'} {then} becomes {turned}"
-    return "the quoted packet is translated back"
 
 
 def _ttl_words(step: Step) -> str:

@@ -43,13 +43,16 @@ from k8snetlib.packet import (
 )
 from k8snetlib.topology import NO_TOPOLOGY, Topology
 
-#: The boxes of netfilter: which table speaks in which hook, and what that is for.
+#: The boxes of netfilter: which table speaks in which hook (and nftables' own chains), and what
+#: that is for.
 HOOK_BOXES: Mapping[str, tuple[str, ...]] = {
     "raw": ("PREROUTING", "OUTPUT"),
     "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
     "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
     "filter": ("INPUT", "FORWARD", "OUTPUT"),
     "security": ("INPUT", "FORWARD", "OUTPUT"),
+    "nft": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
+    "ipvs": ("INPUT", "FORWARD", "OUTPUT"),
 }
 
 _TABLES = {
@@ -58,6 +61,8 @@ _TABLES = {
     "nat": "address translation; its rules see only the first packet of a connection",
     "filter": "rules that let packets pass, or stop them",
     "security": "a second filter, for security modules",
+    "nft": "a base chain of nftables (those of type nat speak in the nat box)",
+    "ipvs": "the kernel's load balancer: requests to a real server, answers back",
 }
 _HOOKS = {
     "PREROUTING": "for what has just arrived, before it is routed",
@@ -291,11 +296,13 @@ class Step(NamedTuple):
 
 class Hop(NamedTuple):
     """One packet's visit to one network namespace; ``device`` is where it came in ("": it began
-    here, sent by a process or by the kernel itself)."""
+    here, sent by a process or by the kernel itself). ``evaluated`` is how many firewall rules this
+    kernel had to test for it, matched or not."""
 
     netns: str
     device: str
     steps: tuple[Step, ...]
+    evaluated: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """This hop as JSON-ready values."""
@@ -339,6 +346,15 @@ class Trace(NamedTuple):
         """The namespace where ``last`` happened."""
         last = self.last
         return next(hop.netns for hop in self.hops if any(step is last for step in hop.steps))
+
+    @property
+    def evaluated(self) -> dict[str, int]:
+        """How many firewall rules each kernel on the way had to test for this packet."""
+        counts: dict[str, int] = {}
+        for hop in self.hops:
+            if hop.evaluated:
+                counts[hop.netns] = counts.get(hop.netns, 0) + hop.evaluated
+        return counts
 
     @property
     def delivered(self) -> bool:

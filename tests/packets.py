@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import strategies as st
 
 from k8snetlib.address import ip_text
+from k8snetlib.linux.chance import Dice
 from k8snetlib.packet import (
     ACK,
     ECHO_REPLY,
@@ -207,3 +210,17 @@ def frames(draw: st.DrawFn) -> Packet:
 
 #: Any legal packet, with a link layer or without (a TUN device).
 packets = st.one_of(frames(), ip_packets())
+
+
+class _Always(Random):
+    """A source of chance that always says the same."""
+
+    def random(self) -> float:
+        return float(self.value)
+
+
+def loaded(value: float) -> Dice:
+    """Dice that always draw ``value``, from 0 up to, not including, 1."""
+    source = _Always()
+    source.value = value  # type: ignore[attr-defined]
+    return Dice(source)

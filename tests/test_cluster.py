@@ -10,11 +10,12 @@ import pytest
 
 from k8snetlib import OUTCOMES, Cluster, K8sNetError
 from k8snetlib.cluster import parse_seconds
-from k8snetlib.errors import BadAddress, BadManifest, BadPacket, NotModelled, UnknownName
+from k8snetlib.errors import BadAddress, BadManifest, BadPacket, UnknownName
 from k8snetlib.kube.api import Listen, example_spec
 from k8snetlib.linux.netfilter.save import restore
 from k8snetlib.linux.netfilter.tables import BASE_CHAINS
-from k8snetlib.trace import STAGES, VERDICTS
+from k8snetlib.trace import HOOK_BOXES, STAGES, VERDICTS
+from tests.clusters import with_a_virtual_server
 
 ENVIRONMENT = json.loads((Path(__file__).parent / "kernel" / "environment.json").read_text())
 
@@ -83,8 +84,8 @@ MISTAKES: dict[str, tuple[Any, type[K8sNetError], str]] = {
     "unknown namespace": (lambda c: c["nod1"], UnknownName, "Did you mean node1"),
     "malformed address": (lambda c: c.ping("web2", "10.1.15"), UnknownName, "'10.1.15'"),
     "address of nobody": (lambda c: c.ping("10.1.15.77", "web1"), UnknownName, "10.1.15.77"),
-    "a Service": (lambda c: c.connect("web2", "backend-svc", 80), NotModelled, "is a Service"),
-    "svc/…": (lambda c: c.connect("web2", "svc/backend-svc:http", 80), NotModelled, "a Service"),
+    "a Service": (lambda c: c.connect("web2", "bakend-svc", 80), UnknownName, "mean backend-svc"),
+    "its port": (lambda c: c.connect("web2", "svc/backend-svc:htp"), UnknownName, "It has: http"),
     "port": (lambda c: c.connect("web2", "web1", 70000), BadPacket, "port 70000 is out of range"),
     "no port": (lambda c: c.send("web2", "web1"), BadPacket, "needs a destination port"),
     "sport": (lambda c: c.connect("web2", "web1", 80, sport=-1), BadPacket, "Source port -1"),
@@ -149,10 +150,19 @@ def with_a_rule_in_every_chain(cluster: Cluster) -> Cluster:
     return cluster
 
 
+def with_a_chain_of_nftables_in_every_hook(cluster: Cluster) -> Cluster:
+    """One rule of nftables that accepts, in every hook of node1."""
+    for hook in HOOK_BOXES["nft"]:
+        chain = f"type filter hook {hook.lower()} priority 10; accept;"
+        cluster["node1"].sh("nft -f -", f"table ip t {{ chain {hook} {{ {chain} }} }}")
+    return cluster
+
+
 def test_everything_recorded_is_from_the_closed_sets() -> None:
     """Stages, verdicts and outcomes; every reason can be read; every hop has a step."""
     plain, vxlan = Cluster.example(), Cluster.example("vxlan")
     ruled = with_a_rule_in_every_chain(Cluster.example())
+    chained = with_a_chain_of_nftables_in_every_hook(Cluster.example())
     seen: set[str] = set()
     walks: list[tuple[Cluster, str, dict[str, Any]]] = [
         (plain, "backend", {"port": 8080, "proto": "tcp"}),
@@ -164,7 +174,13 @@ def test_everything_recorded_is_from_the_closed_sets() -> None:
         (vxlan, "backend", {"port": 8080, "proto": "tcp"}),
         (ruled, "backend", {"port": 8080, "proto": "tcp"}),
         (ruled, "node1", {"port": 10250, "proto": "tcp"}),
+        (with_a_virtual_server(plain), "10.96.9.9", {"port": 80, "proto": "tcp"}),
+        (chained, "backend", {"port": 8080, "proto": "tcp"}),
+        (chained, "node1", {"port": 10250, "proto": "tcp"}),
     ]
+    balanced = with_a_virtual_server(plain).connect("node1", "10.96.9.9", 80)
+    assert balanced.ok
+    seen |= {step.stage for trace in balanced.packets for step in trace.steps}
     for cluster, target, options in walks:
         exchange = cluster.send("web2", target, **options)
         assert exchange.outcome in OUTCOMES

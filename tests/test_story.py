@@ -16,6 +16,7 @@ from k8snetlib.packet import Ethernet, IPv4, Tcp, Udp, Vxlan, stack_of
 from k8snetlib.story import WIDTH, exchange_story, rule_words, trace_story
 from k8snetlib.trace import Exchange, Hop, Names, Step, Trace, rule_line
 from k8snetlib.words import annotate
+from tests.clusters import bare
 
 KEPT = Path(__file__).parent / "data" / "story_cross_node.txt"
 NAMES = Names(
@@ -119,7 +120,7 @@ SAYS = [
     ("cross-node", "+ Ethernet node2:docker0 → backend:eth0"),
     ("cross-node", "this host is a router here: TTL 64 becomes 63"),
     ("cross-node", "≈ ARP (packets 3 and 4): node1 asks everybody 'who has 192.168.66.12?', node2 answers"),
-    ("cross-node", "43 ✓ socket port 8080 belongs to backend"),
+    ("cross-node", "49 ✓ socket port 8080 belongs to backend"),
     ("cross-node", "The answer: packet 7, TCP SA (SYN/ACK): 10.1.20.3:8080 (backend)"),
     ("cross-node", "in by veth-backend; route '10.1.0.0/16 dev flannel0 scope link'; TTL 64 becomes 63"),
     ("same-node", "is behind veth-web1"),
@@ -156,12 +157,14 @@ def test_which_rules_are_told():
     short, full = exchange_story(exchange), exchange_story(exchange, rules=True)
     jump = "-A PREROUTING -d 10.96.0.10/32 -p tcp -m tcp --dport 80 -j WEB"
     assert jump not in " ".join(short.split())
-    assert " ".join(full.split()).count(jump) == 1, "nat rules are asked once in a connection"
+    head, _, walks = full.partition("The request:")
+    assert "Decided by rules:" in head and " ".join(head.split()).count(jump) == 1
+    assert " ".join(walks.split()).count(jump) == 1, "nat rules are asked once in a connection"
     later = full.partition("Rules that the other packets met, in order:")[2]
     assert "packet 8, node1, filter FORWARD: rule: -A FORWARD -s 10.1.0.0/16 -j ACCEPT" in later
     assert ", nat " not in later
-    bare = Cluster.example(flanneld="--iptables-forward-rules=false").ping("web2", "backend")
-    assert exchange_story(bare, rules=True).endswith("No packet met a firewall rule.")
+    without = bare().ping("web2", "backend")
+    assert exchange_story(without, rules=True).endswith("No packet met a firewall rule.")
 
 
 def test_a_link_header_put_aside_and_back_is_no_news():

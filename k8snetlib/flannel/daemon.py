@@ -98,7 +98,8 @@ class Flanneld(Service):
 
     def _look_at_kernel(self) -> None:
         ns = self.ns
-        ns.watcher = ns.routes.watcher = ns.ruleset.watcher = self._kernel_changed
+        ns.watchers["flanneld"] = ns.routes.watcher = self._kernel_changed
+        ns.ruleset.watchers[UNIT] = self._kernel_changed
 
     def _kernel_changed(self) -> None:
         if not self._touched:
@@ -381,7 +382,9 @@ class Flanneld(Service):
             self.backend.stop()
         self.link.unsubscribe(self.name)
         ns = self.ns
-        ns.watcher = ns.routes.watcher = ns.ruleset.watcher = None
+        ns.watchers.pop("flanneld", None)
+        ns.routes.watcher = None
+        ns.ruleset.watchers.pop(UNIT, None)
         self._forget()
 
     # -- copies ---------------------------------------------------------------------------------

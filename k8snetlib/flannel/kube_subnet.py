@@ -11,109 +11,20 @@ given it. What peers must know stands in annotations of the Node object:
 There is no TTL: a node's lease ends when its Node object is deleted, however long its flanneld has
 been silent. The net-conf comes from a ConfigMap, and its limits are not checked.
 
-Simplified here: ``NodeApi`` is all of the API server that this needs: Node objects and a watch of
-them. No dual stack. Source: flannel's pkg/subnet/kube/kube.go.
+Simplified here: no dual stack. Source: flannel's pkg/subnet/kube/kube.go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import inf
-from typing import TYPE_CHECKING, NamedTuple
-
-from k8snetlib.address import Prefix
-from k8snetlib.errors import unknown_name
 from k8snetlib.etcd.api import EtcdUnreachable
 from k8snetlib.flannel.config import NetConf, parse_config
 from k8snetlib.flannel.ip import FlannelError
 from k8snetlib.flannel.lease import ADDED, REMOVED, Event, Lease, LeaseAttrs
 from k8snetlib.flannel.registry import WatchResult
-
-if TYPE_CHECKING:
-    from k8snetlib.linux.network import Network
+from k8snetlib.kube.api import NO_RANGE, Node
+from k8snetlib.kube.apiserver import DELETED, ApiServer
 
 ANNOTATION = "flannel.alpha.coreos.com"
-
-
-class NodeObject(NamedTuple):
-    """What flannel reads and writes of a Node: its range and its annotations."""
-
-    name: str
-    pod_cidr: Prefix | None
-    annotations: Mapping[str, str] = {}
-
-
-class NodeApi:
-    """The API server's Node objects, as an agent of the network: it tells those who watch."""
-
-    name = "apiserver"
-
-    def __init__(self, network: Network) -> None:
-        self.network = network
-        self.nodes: dict[str, NodeObject] = {}
-        self.log: list[tuple[str, NodeObject, NodeObject | None]] = []
-        self.watchers: dict[str, str] = {}
-        self.cuts: set[str] = set()
-        self.running = True
-
-    @property
-    def revision(self) -> int:
-        """How many changes there have been."""
-        return len(self.log)
-
-    def reachable(self, host: str) -> bool:
-        """True if a machine reaches the API server."""
-        return self.running and host not in self.cuts
-
-    def put(self, node: NodeObject) -> None:
-        """Creates or changes a Node."""
-        before = self.nodes.get(node.name)
-        if before != node:
-            self.nodes[node.name] = node
-            self._changed(ADDED, node, before)
-
-    def delete(self, name: str) -> None:
-        """``kubectl delete node NAME``; raises ``UnknownName``."""
-        if name not in self.nodes:
-            raise unknown_name("Node", name, self.nodes)
-        node = self.nodes.pop(name)
-        self._changed(REMOVED, node, node)
-
-    def _changed(self, kind: str, node: NodeObject, before: NodeObject | None) -> None:
-        self.log.append((kind, node, before))
-        self.look()
-
-    def cut(self, host: str) -> None:
-        """The way from a machine is cut."""
-        self.cuts.add(host)
-        self.look()
-
-    def reconnect(self, host: str) -> None:
-        """The way from a machine is open again."""
-        self.cuts.discard(host)
-        self.look()
-
-    def look(self) -> None:
-        """Those who watch look."""
-        for agent in self.watchers:
-            self.network.agents.look(agent)
-        if not self.network.agents.busy:
-            self.network.settle()
-
-    def due(self) -> float:
-        """It does nothing by itself."""
-        return inf
-
-    def act(self) -> None:
-        """Nothing to do."""
-
-    def clone(self, network: Network) -> NodeApi:
-        """The same objects in a copy of the network."""
-        other = NodeApi(network)
-        other.nodes, other.log = dict(self.nodes), list(self.log)
-        other.watchers, other.cuts = dict(self.watchers), set(self.cuts)
-        other.running = self.running
-        return other
 
 
 class NodeStream:
@@ -121,7 +32,7 @@ class NodeStream:
 
     retry_at = 0.0
 
-    def __init__(self, api: NodeApi, host: str, at: int) -> None:
+    def __init__(self, api: ApiServer, host: str, at: int) -> None:
         self.api, self.host, self.at = api, host, at
 
     def poll(self) -> list[WatchResult]:
@@ -129,12 +40,13 @@ class NodeStream:
         if not self.api.reachable(self.host):
             return []
         found = []
-        for kind, node, before in self.api.log[self.at :]:
+        for verb, node, before, _ in self.api.since(self.at, Node):
             lease = lease_of(node)
-            same = before is not None and kind == ADDED and lease_of(before) == lease
+            gone = verb == DELETED
+            same = before is not None and not gone and lease_of(before) == lease
             if lease is not None and not same:
-                found.append(WatchResult((Event(kind, lease),)))
-        self.at = len(self.api.log)
+                found.append(WatchResult((Event(REMOVED if gone else ADDED, lease),)))
+        self.at = self.api.revision
         return found
 
 
@@ -142,7 +54,7 @@ class KubeSubnetManager:
     """Leases are Node objects. Parameters: ``host`` is this node's name, ``net_conf`` the text of
     the ConfigMap."""
 
-    def __init__(self, api: NodeApi, host: str, net_conf: str) -> None:
+    def __init__(self, api: ApiServer, host: str, net_conf: str) -> None:
         self.api, self.host, self.net_conf = api, host, net_conf
 
     @property
@@ -161,10 +73,10 @@ class KubeSubnetManager:
         """Annotates the own Node, and takes its range; raises ``FlannelError``."""
         if not self.api.reachable(self.host):
             raise EtcdUnreachable("the Kubernetes API server cannot be reached")
-        node = self.api.nodes.get(self.host)
+        node = self.api.find(Node, "", self.host)
         if node is None:
             raise FlannelError(f'node "{self.host}" not found')
-        if node.pod_cidr is None:
+        if node.pod_cidr == NO_RANGE:
             raise FlannelError(f'node "{self.host}" pod cidr not assigned')
         network = self.get_network_config().network
         assert network is not None
@@ -174,7 +86,7 @@ class KubeSubnetManager:
             f"{ANNOTATION}/public-ip": attrs.public_ip,
             f"{ANNOTATION}/kube-subnet-manager": "true",
         }
-        self.api.put(node._replace(annotations={**node.annotations, **ours}))
+        self.api.put(node._replace(annotations=tuple({**dict(node.annotations), **ours}.items())))
         inside = network.length <= node.pod_cidr.length and network.overlaps(node.pod_cidr)
         if not inside:
             raise FlannelError(
@@ -189,9 +101,9 @@ class KubeSubnetManager:
 
     def watch_leases(self) -> tuple[WatchResult, NodeStream]:
         """The leases of all Nodes now, and a watch of what comes after."""
-        leases = [lease_of(node) for node in self.api.nodes.values()]
+        leases = [lease_of(node) for node in self.api.list(Node)]
         found = tuple(lease for lease in leases if lease is not None)
-        return WatchResult((), found), NodeStream(self.api, self.host, len(self.api.log))
+        return WatchResult((), found), NodeStream(self.api, self.host, self.api.revision)
 
     def watch_lease(self, lease: Lease) -> None:
         """The own Node is not watched."""
@@ -204,10 +116,10 @@ class KubeSubnetManager:
         return NodeStream(self.api, self.host, stream.at)
 
 
-def lease_of(node: NodeObject) -> Lease | None:
+def lease_of(node: Node) -> Lease | None:
     """A Node as a lease; None while no flanneld has annotated it."""
-    notes = node.annotations
-    if notes.get(f"{ANNOTATION}/kube-subnet-manager") != "true" or node.pod_cidr is None:
+    notes = dict(node.annotations)
+    if notes.get(f"{ANNOTATION}/kube-subnet-manager") != "true" or node.pod_cidr == NO_RANGE:
         return None
     data = notes.get(f"{ANNOTATION}/backend-data", "null")
     attrs = LeaseAttrs(

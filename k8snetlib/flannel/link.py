@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from k8snetlib.etcd.agent import EtcdServer
 from k8snetlib.flannel import subnet_env
-from k8snetlib.flannel.kube_subnet import KubeSubnetManager, NodeApi
+from k8snetlib.flannel.kube_subnet import KubeSubnetManager
 from k8snetlib.flannel.registry import Registry
 from k8snetlib.flannel.subnet import EtcdSubnetManager
+from k8snetlib.kube.apiserver import ApiServer, api_server
 
 if TYPE_CHECKING:
     from k8snetlib.flannel.daemon import Flanneld
@@ -79,7 +80,7 @@ class EtcdLink:
 class KubeLink:
     """A node's way to the Kubernetes API (``--kube-subnet-mgr``)."""
 
-    def __init__(self, api: NodeApi, host: str, net_conf: str) -> None:
+    def __init__(self, api: ApiServer, host: str, net_conf: str) -> None:
         self.api = api
         self.host = host
         self.net_conf = net_conf
@@ -95,12 +96,12 @@ class KubeLink:
 
     def subscribe(self, agent: str) -> None:
         """The API server tells of every change."""
-        self.api.watchers[agent] = self.host
+        self.api.watched_by(agent, self.host)
 
     def unsubscribe(self, agent: str) -> None:
         """No more."""
-        self.api.watchers.pop(agent, None)
+        self.api.forget(agent)
 
     def clone(self, network: Network) -> KubeLink:
         """The same way, to the copy's API server."""
-        return KubeLink(cast(NodeApi, network.agents["apiserver"]), self.host, self.net_conf)
+        return KubeLink(api_server(network), self.host, self.net_conf)

@@ -13,13 +13,17 @@ says otherwise; a real container listens on whatever its program opens.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from k8snetlib.address import Prefix
 
 BACKENDS = ("udp", "vxlan", "host-gw")
 SUBNET_MANAGERS = ("etcd", "kube")
-PROXY_MODES = ("iptables", "nftables", "ipvs")
+#: ``none``: no kube-proxy runs; Services are addresses that nobody serves.
+PROXY_MODES = ("iptables", "nftables", "ipvs", "none")
+#: The ``podCIDR`` of a node that has none.
+NO_RANGE = Prefix(0, 0)
 
 
 class Listen(NamedTuple):
@@ -33,15 +37,35 @@ class Listen(NamedTuple):
         return f"{self.ip}:{self.port}/{self.proto}"
 
 
+class ContainerPort(NamedTuple):
+    """A declared port that means more than a number: it has a name, or a port of the host.
+
+    ``proto`` is tcp, udp or sctp; ``host_port`` 0: none; ``host_ip`` empty: every address.
+    """
+
+    port: int
+    proto: str = "tcp"
+    name: str = ""
+    host_port: int = 0
+    host_ip: str = ""
+
+
 class Container(NamedTuple):
-    """One container of a pod and the sockets its program opens."""
+    """One container of a pod and the sockets its program opens. ``ports`` are the declared ports
+    that have a name or a host port."""
 
     name: str
     listens: tuple[Listen, ...] = ()
+    ports: tuple[ContainerPort, ...] = ()
 
 
 class Pod(NamedTuple):
-    """A pod: one network namespace on one node, shared by all its containers."""
+    """A pod: one network namespace on one node, shared by all its containers.
+
+    ``ready`` is its Ready condition; ``terminating``: it has been deleted and still runs.
+    ``host_network``: it has no namespace of its own, ``ip`` is its node's. ``node_selector``:
+    labels that its node must have.
+    """
 
     name: str
     node: str
@@ -49,28 +73,79 @@ class Pod(NamedTuple):
     containers: tuple[Container, ...]
     namespace: str = "default"
     labels: tuple[tuple[str, str], ...] = ()
+    ready: bool = True
+    terminating: bool = False
+    host_network: bool = False
+    node_selector: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def host_ports(self) -> tuple[ContainerPort, ...]:
+        """The ports of its node that lead into it."""
+        return tuple(port for c in self.containers for port in c.ports if port.host_port)
+
+
+class Workload(NamedTuple):
+    """What makes pods: a Deployment, ReplicaSet, StatefulSet or DaemonSet (``kind``).
+
+    ``template`` is a pod without name, node and address. Its pods are those of its namespace with
+    the labels of ``selector``. ``replicas`` counts for all but a DaemonSet: that has one a node.
+    """
+
+    kind: str
+    name: str
+    template: Pod
+    selector: tuple[tuple[str, str], ...]
+    replicas: int = 1
+    namespace: str = "default"
+
+    def owns(self, pod: Pod) -> bool:
+        """True if the pod counts as one of its own."""
+        return pod.namespace == self.namespace and set(self.selector) <= set(pod.labels)
 
 
 class Node(NamedTuple):
-    """A node: its address in the node network, and the range its pods get addresses from."""
+    """A node: its address in the node network, and the range its pods get addresses from
+    (``NO_RANGE``: the controller manager has given it none)."""
 
     name: str
     ip: str
     pod_cidr: Prefix
+    labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+
+
+# -- Services -------------------------------------------------------------------------------------
 
 
 class ServicePort(NamedTuple):
-    """One port of a Service. ``node_port`` 0: none."""
+    """One port of a Service; ``proto`` is tcp, udp or sctp.
+
+    ``target_port`` is a number, or the name of a container's port; 0: the same as ``port``.
+    ``node_port`` 0: none.
+    """
 
     name: str
     proto: str
     port: int
-    target_port: int
+    target_port: int | str = 0
     node_port: int = 0
 
 
+class Ingress(NamedTuple):
+    """An address of a load balancer (``status.loadBalancer.ingress``). ``mode`` Proxy: the balancer
+    ends connections itself, so the nodes never see this address."""
+
+    ip: str
+    mode: str = "VIP"
+
+
 class Service(NamedTuple):
-    """A Service: a virtual address and the endpoints (pod names) behind it."""
+    """A Service: a virtual address and how to reach what is behind it.
+
+    ``cluster_ip`` is ``None`` (the word) for a headless one, empty for an ExternalName.
+    ``affinity_seconds`` 0: no session affinity. ``selector`` empty: its EndpointSlices are somebody
+    else's work.
+    """
 
     name: str
     cluster_ip: str
@@ -78,7 +153,55 @@ class Service(NamedTuple):
     namespace: str = "default"
     type: str = "ClusterIP"
     external_traffic_policy: str = "Cluster"
-    endpoints: tuple[str, ...] = ()
+    internal_traffic_policy: str = "Cluster"
+    selector: tuple[tuple[str, str], ...] = ()
+    external_ips: tuple[str, ...] = ()
+    ingress: tuple[Ingress, ...] = ()
+    source_ranges: tuple[str, ...] = ()
+    affinity_seconds: int = 0
+    health_check_node_port: int = 0
+    publish_not_ready: bool = False
+    external_name: str = ""
+
+    @property
+    def has_address(self) -> bool:
+        """True if it has a virtual address: it is neither headless nor a name only."""
+        return self.cluster_ip not in ("", "None")
+
+
+class Endpoint(NamedTuple):
+    """One address behind a Service, with the conditions of the EndpointSlice API.
+
+    ``serving`` is readiness whatever else is going on; ``terminating``: its pod is being deleted.
+    ``node`` and ``pod`` are names, empty if unknown; ``zone_hints`` the zones it is meant for.
+    """
+
+    ip: str
+    node: str = ""
+    pod: str = ""
+    ready: bool = True
+    serving: bool = True
+    terminating: bool = False
+    zone_hints: tuple[str, ...] = ()
+
+
+class EndpointPort(NamedTuple):
+    """A port of all endpoints of a slice, by the name of the Service's port."""
+
+    name: str
+    proto: str
+    port: int
+
+
+class EndpointSlice(NamedTuple):
+    """Endpoints of one Service (its name is ``service``); ``family`` is IPv4 or IPv6."""
+
+    name: str
+    service: str
+    endpoints: tuple[Endpoint, ...]
+    ports: tuple[EndpointPort, ...]
+    namespace: str = "default"
+    family: str = "IPv4"
 
 
 class Host(NamedTuple):
@@ -129,6 +252,8 @@ class ClusterSpec(NamedTuple):
     nodes: tuple[Node, ...]
     pods: tuple[Pod, ...]
     services: tuple[Service, ...] = ()
+    slices: tuple[EndpointSlice, ...] = ()
+    workloads: tuple[Workload, ...] = ()
 
 
 def example_spec(
@@ -159,7 +284,24 @@ def example_spec(
     network = _example_network(backend, proxy_mode)._replace(
         flanneld=flanneld, docker_masquerade=docker_masquerade
     )
-    return ClusterSpec(network, nodes, pods, _example_services())
+    services, behind = zip(*_example_services(), strict=True)
+    slices = tuple(
+        slice_of(service, [p for p in pods if p.name in names])
+        for service, names in zip(services, behind, strict=True)
+    )
+    return ClusterSpec(network, nodes, pods, services, slices)
+
+
+def slice_of(service: Service, pods: Iterable[Pod]) -> EndpointSlice:
+    """The EndpointSlice of a Service whose target ports are numbers, with these pods behind it."""
+    endpoints = tuple(
+        Endpoint(p.ip, p.node, p.name, p.ready and not p.terminating, p.ready, p.terminating)
+        for p in pods
+    )
+    ports = tuple(
+        EndpointPort(p.name, p.proto, int(p.target_port or p.port)) for p in service.ports
+    )
+    return EndpointSlice(f"{service.name}-1", service.name, endpoints, ports, service.namespace)
 
 
 def _example_network(backend: str, proxy_mode: str) -> NetworkSpec:
@@ -178,15 +320,16 @@ def _example_network(backend: str, proxy_mode: str) -> NetworkSpec:
     )
 
 
-def _example_services() -> tuple[Service, ...]:
+def _example_services() -> tuple[tuple[Service, tuple[str, ...]], ...]:
+    """The Services, each with the names of the pods behind it."""
     http = ServicePort("http", "tcp", 80, 8080, 30080)
     return (
-        Service("backend-svc", "10.96.0.10", (http,), type="NodePort",
-                endpoints=("backend", "backend-b", "backend-c")),
-        Service("backend-local", "10.96.0.11", (http._replace(node_port=30081),), type="NodePort",
-                external_traffic_policy="Local", endpoints=("backend",)),
-        Service("empty-svc", "10.96.0.20", (http._replace(node_port=30082),
-                ServicePort("udp", "udp", 53, 53)), type="NodePort"),
-        Service("kube-dns", "10.96.0.53", (ServicePort("dns", "udp", 53, 53),),
-                namespace="kube-system", endpoints=("backend", "backend-c")),
+        (Service("backend-svc", "10.96.0.10", (http,), type="NodePort"),
+         ("backend", "backend-b", "backend-c")),
+        (Service("backend-local", "10.96.0.11", (http._replace(node_port=30081),), type="NodePort",
+                 external_traffic_policy="Local"), ("backend",)),
+        (Service("empty-svc", "10.96.0.20", (http._replace(node_port=30082),
+                 ServicePort("udp", "udp", 53, 53)), type="NodePort"), ()),
+        (Service("kube-dns", "10.96.0.53", (ServicePort("dns", "udp", 53, 53),),
+                 namespace="kube-system"), ("backend", "backend-c")),
     )  # fmt: skip

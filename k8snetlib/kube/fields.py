@@ -54,10 +54,22 @@ class Fields:
 
     def error(self, key: str, problem: str, hint: str = "") -> BadManifest:
         """An error about one field of this mapping."""
-        line = 0
+        return BadManifest(f"{self.place.at(self.line(key))}: {self._name(key)} {problem}", hint)
+
+    def line(self, key: str) -> int:
+        """The line of a field, or else that of the mapping; 0 if unknown."""
         if isinstance(self.data, Lines):
-            line = self.data.lines.get(key, self.data.line)
-        return BadManifest(f"{self.place.at(line)}: {self._name(key)} {problem}", hint)
+            return self.data.lines.get(key, self.data.line)
+        return 0
+
+    def with_more(self, more: Mapping[str, Any]) -> Fields:
+        """The same mapping with more fields in it, which stand nowhere in the file."""
+        data = Lines()
+        data.update(self.data)
+        data.update(more)
+        if isinstance(self.data, Lines):
+            data.line, data.lines = self.data.line, self.data.lines
+        return Fields(data, self.place, self.path)
 
     def _name(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key

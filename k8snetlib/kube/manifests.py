@@ -16,8 +16,9 @@ from typing import IO, Any
 
 from k8snetlib.errors import BadManifest
 from k8snetlib.kube.api import ClusterSpec
+from k8snetlib.kube.compose import compose
 from k8snetlib.kube.fields import Fields, Lines, Place
-from k8snetlib.kube.objects import Objects, compose, parse
+from k8snetlib.kube.objects import Objects, parse
 from k8snetlib.kube.render import objects_of
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -25,8 +26,16 @@ SUFFIXES = (".yaml", ".yml", ".json")
 Loader = Callable[[str, str], Iterator[Any]]
 
 
+class Noted(UserWarning):
+    """Something in the manifests that was read as it is, and that looks like a mistake."""
+
+
+class FilledIn(UserWarning):
+    """What a cluster would have assigned and the manifests did not say: nodes, addresses."""
+
+
 class PassedOver(UserWarning):
-    """Objects in a manifest that this version does not read; the rest has been read."""
+    """What is left out of the manifests: kinds that are not modelled, pods that have ended …"""
 
 
 # -- reading --------------------------------------------------------------------------------------
@@ -36,13 +45,17 @@ def read_manifests(*paths: str | Path) -> ClusterSpec:
     """The cluster that manifests describe.
 
     Parameters: files (.yaml, .yml, .json) or folders, whose files are read in the order of their
-    names. Kinds that are not modelled are passed over, and named in one ``PassedOver`` warning.
-    Raises ``BadManifest`` for what cannot be read; it names file, document, line and field.
+    names; folders in them are not. Raises ``BadManifest`` for what cannot be read; it names file,
+    document, line and field.
+
+    Three warnings, one each at most, say what is not as it was written: ``FilledIn`` what a cluster
+    would have assigned (see ``assigned``), ``PassedOver`` what was left out, ``Noted`` what looks
+    like a mistake, such as an endpoint that is nobody's address.
     """
     if not paths:
         raise BadManifest("No manifest was named.", "Give a file or a folder.")
     objects = Objects()
-    for file in _files(paths):
+    for file in _files(paths, objects.passed_over):
         load = _json_documents if file.suffix == ".json" else _yaml_documents
         for number, document in enumerate(load(_text(file), str(file)), start=1):
             if document is None:
@@ -51,27 +64,48 @@ def read_manifests(*paths: str | Path) -> ClusterSpec:
             if not isinstance(document, dict):
                 raise BadManifest(f"{place.at(0)}: must be a mapping, not {document!r:.40}.")
             parse(Fields(document, place), objects)
-    spec = compose(objects)
-    if objects.passed_over:
-        warnings.warn(_summary(objects.passed_over), PassedOver, stacklevel=2)
-    return spec
+    if not objects.places:
+        raise BadManifest(f"There is no object in {', '.join(map(str, paths))}.", _OBJECT_HINT)
+    composed = compose(objects)
+    for category, title, things in (
+        (FilledIn, "Filled in", composed.filled_in),
+        (PassedOver, "Passed over", composed.passed_over),
+        (Noted, "Noted", composed.noted),
+    ):
+        if things:
+            warnings.warn(_summary(title, things), category, stacklevel=2)
+    return composed.spec
 
 
-def _summary(passed_over: list[str]) -> str:
-    shown = "; ".join(passed_over[:5])
-    more = len(passed_over) - 5
-    return f"Passed over: {shown}{f'; and {more} more' if more > 0 else ''}."
+_OBJECT_HINT = "A cluster needs pods: give Deployments, Pods, Services, Nodes."
 
 
-def _files(paths: tuple[str | Path, ...]) -> Iterator[Path]:
+def _summary(title: str, things: list[str]) -> str:
+    shown = "; ".join(things[:5])
+    more = len(things) - 5
+    return f"{title}: {shown}{f'; and {more} more' if more > 0 else ''}."
+
+
+def _files(paths: tuple[str | Path, ...], passed_over: list[str]) -> Iterator[Path]:
     for path in map(Path, paths):
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix in SUFFIXES and p.is_file())
-            if not inside:
-                raise BadManifest(f"{path}: no manifest in this folder.", _SUFFIX_HINT)
-            yield from inside
+            inside = sorted(path.iterdir())
+            manifests = [p for p in inside if p.suffix in SUFFIXES and p.is_file()]
+            # These two are for other programs, and no objects of a cluster.
+            others = [p for p in manifests if p.stem in ("kustomization", "values")]
+            below = [p for p in inside if p.is_dir() and _has_manifests(p)]
+            if len(manifests) == len(others):
+                near = f" Or name {below[0]}." if below else ""
+                raise BadManifest(f"{path}: no manifest in this folder.", _SUFFIX_HINT + near)
+            passed_over += [str(p) for p in others]
+            passed_over += [f"the folder {p}" for p in below]
+            yield from (p for p in manifests if p not in others)
         else:
             yield path
+
+
+def _has_manifests(folder: Path) -> bool:
+    return any(p.suffix in SUFFIXES for p in folder.iterdir())
 
 
 _SUFFIX_HINT = f"Manifests end in {', '.join(SUFFIXES)}."

@@ -2,7 +2,7 @@
 
 It says how the nodes are connected, which machines stand beside the cluster, and how flannel,
 Docker's bridge and kube-proxy are configured. Without one, ``default_network`` takes the ranges
-that the Nodes and Services imply, and flannel's and kube-proxy's own defaults.
+that the other objects imply, and flannel's and kube-proxy's own defaults.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from k8snetlib.kube.api import (
     Host,
     Listen,
     NetworkSpec,
-    Node,
+    Pod,
     Service,
 )
 from k8snetlib.kube.fields import Fields
+from k8snetlib.kube.node_objects import NodeDraft
 from k8snetlib.kube.sockets import parse_socket
 
 #: The options of a backend that a net-conf may hold besides its type.
@@ -140,11 +141,23 @@ def network_object(spec: NetworkSpec) -> dict[str, Any]:
 
 # -- without the document -------------------------------------------------------------------------
 
+#: What a cluster gets of which nothing tells more: the example's node network, and the ranges of
+#: kubeadm and of flannel's own manifest.
+NODE_NETWORK = Prefix.parse("192.168.66.0/24")
+POD_NETWORK = Prefix.parse("10.244.0.0/16")
+SERVICE_NETWORK = Prefix.parse("10.96.0.0/16")
+OUTSIDE_NETWORK = Prefix.parse("203.0.113.0/24")
 
-def default_network(nodes: Iterable[Node], services: Iterable[Service]) -> NetworkSpec:
-    """The network that Nodes and Services imply; raises ``BadManifest`` where it stays open."""
+
+def default_network(
+    nodes: Iterable[NodeDraft], pods: Iterable[Pod], services: Iterable[Service]
+) -> NetworkSpec:
+    """The network that Nodes, Pods and Services imply; raises ``BadManifest`` where it stays open.
+
+    What has no address yet implies nothing; where nothing does, the defaults above are taken.
+    """
     nodes = tuple(nodes)
-    node_network = _around([Prefix.parse(node.ip) for node in nodes], 24)
+    node_network = range_around([Prefix.parse(n.ip) for n in nodes if n.ip], 24) or NODE_NETWORK
     gateway = node_network.host(1)
     for node in nodes:
         if node.ip == gateway:
@@ -152,17 +165,23 @@ def default_network(nodes: Iterable[Node], services: Iterable[Service]) -> Netwo
                 f"Node {node.name} has {gateway}, where the router would stand by default.",
                 "Describe the network in a network.yaml (docs/manifests.md).",
             )
-    addresses = [Prefix.parse(service.cluster_ip) for service in services]
+    inside = [node.pod_cidr for node in nodes if node.pod_cidr is not None]
+    if len(inside) < len(nodes) or not nodes:
+        inside += [Prefix.parse(pod.ip) for pod in pods if pod.ip and not pod.host_network]
+    virtual = [s.cluster_ip for s in services if s.has_address and ":" not in s.cluster_ip]
     return NetworkSpec(
         node_network=node_network,
-        pod_network=_around([node.pod_cidr for node in nodes], 16),
-        service_network=_around(addresses, 16) if addresses else Prefix.parse("10.96.0.0/16"),
-        outside_network=Prefix.parse("203.0.113.0/24"),
+        pod_network=range_around(inside, 16) or POD_NETWORK,
+        service_network=range_around(list(map(Prefix.parse, virtual)), 16) or SERVICE_NETWORK,
+        outside_network=OUTSIDE_NETWORK,
     )
 
 
-def _around(prefixes: list[Prefix], longest: int) -> Prefix:
-    """The smallest prefix, not longer than ``longest`` bits, that holds all of them."""
+def range_around(prefixes: list[Prefix], longest: int) -> Prefix | None:
+    """The smallest prefix, not longer than ``longest`` bits, that holds all of them; None if there
+    are none."""
+    if not prefixes:
+        return None
     length = min([longest, *(prefix.length for prefix in prefixes)])
     while len({prefix.net & mask(length) for prefix in prefixes}) > 1:
         length -= 1

@@ -1,156 +1,48 @@
 """What lives here: from a ``ClusterSpec`` to Kubernetes objects, as kubectl would print them.
 
-One function a kind; each returns plain dictionaries, in the order in which people write fields.
+The functions a kind stand in the kinds' own modules; each returns plain dictionaries, in the order
+in which people write fields.
 
 What may not live here: files and YAML (see ``manifests``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from k8snetlib.errors import BadManifest
-from k8snetlib.kube.api import ClusterSpec, Container, Listen, Node, Pod, Service
+from k8snetlib.kube.api import ClusterSpec, EndpointSlice
 from k8snetlib.kube.network import network_object
-from k8snetlib.kube.sockets import LISTEN, annotation
+from k8snetlib.kube.node_objects import node_object
+from k8snetlib.kube.pod_objects import pod_object
+from k8snetlib.kube.service_objects import service_object, slice_object
+from k8snetlib.kube.workload_objects import workload_object
 
 Object = dict[str, Any]
-
-#: An image must be named; nothing ever pulls this one.
-_IMAGE = "k8snetlib/example"
-_READY = [{"type": "Ready", "status": "True"}]
 
 
 def objects_of(spec: ClusterSpec) -> dict[str, list[Object]]:
     """File name -> the documents in it."""
     nodes = {node.name: node for node in spec.nodes}
-    pods = {pod.name: pod for pod in spec.pods}
+    pods = {(pod.name, pod.ip): pod.namespace for pod in spec.pods}
     files = {
         "network.yaml": [network_object(spec.network)],
         "nodes.yaml": [node_object(node) for node in spec.nodes],
         "pods.yaml": [pod_object(pod, nodes) for pod in spec.pods],
+        "workloads.yaml": [workload_object(workload) for workload in spec.workloads],
         "services.yaml": [service_object(service) for service in spec.services],
-        "endpointslices.yaml": [slice_object(service, pods) for service in spec.services],
+        "endpointslices.yaml": [_checked_slice(found, pods) for found in spec.slices],
     }
     return {name: documents for name, documents in files.items() if documents}
 
 
-def node_object(node: Node) -> Object:
-    """A Node with its address and its range of pod addresses."""
-    addresses = [
-        {"type": "InternalIP", "address": node.ip},
-        {"type": "Hostname", "address": node.name},
-    ]
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": node.name, "labels": {"kubernetes.io/hostname": node.name}},
-        "spec": {"podCIDR": str(node.pod_cidr), "podCIDRs": [str(node.pod_cidr)]},
-        "status": {"addresses": addresses, "conditions": _conditions()},
-    }
-
-
-def _conditions() -> list[Object]:
-    return [dict(condition) for condition in _READY]
-
-
-def pod_object(pod: Pod, nodes: Mapping[str, Node]) -> Object:
-    """A running Pod, scheduled and with its address; ``BadManifest`` if its node is unknown."""
-    if pod.node not in nodes:
-        raise BadManifest(f"Pod {pod.name} names an unknown node '{pod.node}'.")
-    metadata: Object = {"name": pod.name, "namespace": pod.namespace}
-    if pod.labels:
-        metadata["labels"] = dict(pod.labels)
-    opened = annotation(pod.containers)
-    if opened:
-        metadata["annotations"] = {LISTEN: opened}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": metadata,
-        "spec": {
-            "nodeName": pod.node,
-            "containers": [_container(container) for container in pod.containers],
-        },
-        "status": {
-            "phase": "Running",
-            "conditions": _conditions(),
-            "hostIP": nodes[pod.node].ip,
-            "podIP": pod.ip,
-            "podIPs": [{"ip": pod.ip}],
-        },
-    }
-
-
-def _container(container: Container) -> Object:
-    found: Object = {"name": container.name, "image": _IMAGE}
-    # A port on 127.0.0.1 is nobody's business but the pod's: it is not declared.
-    reachable = [socket for socket in container.listens if not socket.ip.startswith("127.")]
-    ports = list(_container_ports(reachable))
-    return {**found, "ports": ports} if ports else found
-
-
-def _container_ports(sockets: Iterable[Listen]) -> Iterable[Object]:
-    for socket in sockets:
-        yield {"containerPort": socket.port, "protocol": socket.proto.upper()}
-
-
-def service_object(service: Service) -> Object:
-    """A Service; its endpoints stand in the EndpointSlice, so it needs no selector."""
-    spec: Object = {
-        "type": service.type,
-        "clusterIP": service.cluster_ip,
-        "clusterIPs": [service.cluster_ip],
-        "ipFamilies": ["IPv4"],
-        "ipFamilyPolicy": "SingleStack",
-        "ports": [_service_port(port) for port in service.ports],
-    }
-    if service.type != "ClusterIP":
-        spec["externalTrafficPolicy"] = service.external_traffic_policy
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": service.name, "namespace": service.namespace},
-        "spec": spec,
-    }
-
-
-def _service_port(port: Any) -> Object:
-    found: Object = {"name": port.name} if port.name else {}
-    found |= {"protocol": port.proto.upper(), "port": port.port, "targetPort": port.target_port}
-    return {**found, "nodePort": port.node_port} if port.node_port else found
-
-
-def slice_object(service: Service, pods: Mapping[str, Pod]) -> Object:
-    """The one EndpointSlice of a Service; an empty one if it has no endpoints.
-
-    Raises ``BadManifest`` if an endpoint is no pod of the cluster.
-    """
-    for name in service.endpoints:
-        if name not in pods:
-            raise BadManifest(f"Service {service.name} names an unknown endpoint '{name}'.")
-    return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {
-            "name": f"{service.name}-1",
-            "namespace": service.namespace,
-            "labels": {"kubernetes.io/service-name": service.name},
-        },
-        "addressType": "IPv4",
-        "endpoints": [_endpoint(pods[name]) for name in service.endpoints],
-        "ports": [
-            {"name": port.name, "protocol": port.proto.upper(), "port": port.target_port}
-            for port in service.ports
-        ],
-    }
-
-
-def _endpoint(pod: Pod) -> Object:
-    return {
-        "addresses": [pod.ip],
-        "conditions": {"ready": True, "serving": True, "terminating": False},
-        "nodeName": pod.node,
-        "targetRef": {"kind": "Pod", "name": pod.name, "namespace": pod.namespace},
-    }
+def _checked_slice(found: EndpointSlice, namespaces: Mapping[tuple[str, str], str]) -> Object:
+    """The slice; ``BadManifest`` if an endpoint names a pod that is not there."""
+    for endpoint in found.endpoints:
+        if endpoint.pod and (endpoint.pod, endpoint.ip) not in namespaces:
+            raise BadManifest(
+                f"EndpointSlice {found.name} names an unknown endpoint '{endpoint.pod}'.",
+                "Add the pod, or leave out the endpoint's pod.",
+            )
+    return slice_object(found, namespaces)

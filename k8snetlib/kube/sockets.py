@@ -50,10 +50,9 @@ def listens(annotations: Fields) -> dict[str, tuple[Listen, ...]]:
 
 
 def annotation(containers: Iterable[Container]) -> str:
-    """The annotation for the containers whose sockets ``containerPort`` cannot express."""
+    """The annotation for containers whose sockets ``containerPort`` cannot express."""
     return ", ".join(
         f"{container.name}={socket}"
         for container in containers
-        if any(socket.ip != "0.0.0.0" for socket in container.listens)
-        for socket in container.listens
+        for socket in container.listens or ("",)
     )

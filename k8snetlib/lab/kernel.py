@@ -35,7 +35,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from k8snetlib.errors import K8sNetError
-from k8snetlib.lab import leftovers
+from k8snetlib.lab import leftovers, native
 from k8snetlib.lab.script import script_of
 from k8snetlib.lab.tap import Raw, Tap
 
@@ -68,12 +68,14 @@ class Lab:
         self.prefix = prefix or f"k8sl-{secrets.token_hex(3)}-"
         self.names = tuple(network.netns)
         self.ruled = tuple(
-            name for name, ns in network.netns.items() if ns.ruleset.tables or ns.role == "node"
+            name for name, ns in network.netns.items() if not ns.ruleset.empty or ns.role == "node"
         )
         self._neighbours = {
             name: tuple(e.ip for e in ns.neighbours.values() if e.mac and _leads_to(ns, e))
             for name, ns in network.netns.items()
         }
+        self._dynamic = {n: tuple(native.dynamic_sets(ns)) for n, ns in network.netns.items()}
+        self._native = {name for name, ns in network.netns.items() if native.tables_of(ns)}
         self._text = script_of(network, self.prefix)
         self._note: tuple[Path, int] | None = None
         self._taps: dict[str, Tap] = {}
@@ -203,11 +205,14 @@ class Lab:
         return self.inside(name, read)
 
     def forget_connections(self) -> None:
-        """Empties the conntrack tables (``conntrack -F``) and the lists of ``-m recent``."""
+        """Empties the conntrack tables (``conntrack -F``) and the lists of ``-m recent``,
+        and nftables' dynamic sets."""
         for name in self.names:
             self.inside(name, _flush_connections)
         for name in self.ruled:
             self.inside(name, _flush_recent)
+            for one in self._dynamic[name]:
+                self.run(name, "nft", "flush", "set", *one.split(" "))
 
     def forget_paths(self) -> None:
         """Path MTUs that were learned from ICMP (``ip route flush cache``)."""
@@ -250,7 +255,8 @@ class Lab:
         return frames
 
     def traced(self) -> dict[str, str]:
-        """What ``xtables-monitor --trace`` has said in each namespace since the last call."""
+        """What ``xtables-monitor --trace`` (where nftables has tables of its own: ``nft monitor
+        trace``) has said in each namespace since the last call."""
         heard = {name: text.decode(errors="replace") for name, text in self._heard.items()}
         self._heard = dict.fromkeys(self._heard, b"")
         return heard
@@ -268,8 +274,9 @@ class Lab:
     def _start_tracing(self) -> None:
         for name in self.ruled:
             self.run(name, "nft", "-f", "-", said=_TRACE_ALL)
+            monitor = native.MONITOR if name in self._native else ("xtables-monitor", "--trace")
             self._tracers[name] = subprocess.Popen(
-                ["ip", "netns", "exec", self.prefix + name, "xtables-monitor", "--trace"],
+                ["ip", "netns", "exec", self.prefix + name, *monitor],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )  # fmt: skip
@@ -281,7 +288,7 @@ class Lab:
         end = time.monotonic() + 10
         while deaf := [name for name, heard in self._heard.items() if not heard]:
             if time.monotonic() > end:
-                raise K8sNetError(f"xtables-monitor does not report anything in {deaf[0]}.")
+                raise K8sNetError(f"The monitor does not report anything in {deaf[0]}.")
             for name in deaf:
                 self.inside(name, partial(_say, "127.0.0.1"))
             time.sleep(0.03)
@@ -339,7 +346,7 @@ def _still_unread(pid: int) -> bool:
         rows = [line.split() for line in file.read().splitlines()[1:]]
     rows = [row for row in rows if int(row[1]) == _NETLINK_NETFILTER]
     if any(int(row[8]) for row in rows):
-        raise K8sNetError("xtables-monitor was too slow: a part of the trace is lost.")
+        raise K8sNetError("The monitor was too slow: a part of the trace is lost.")
     return any(int(row[4]) for row in rows)
 
 

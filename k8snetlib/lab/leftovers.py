@@ -24,8 +24,8 @@ from pathlib import Path
 
 #: Only root can write here: what lies in it is run.
 FOLDER = Path("/run/k8snet")
-#: The program that a lab starts beside those of its script.
-_MONITOR = b"xtables-monitor\0--trace\0"
+#: The programs that a lab starts beside those of its script.
+_MONITORS = (b"xtables-monitor\0--trace\0", b"nft\0monitor\0trace\0")
 _MOST_SECONDS = 60.0
 
 
@@ -118,6 +118,6 @@ def _end_monitors(namespaces: Iterable[str]) -> None:
             timeout=_MOST_SECONDS, check=False,
         )  # fmt: skip
         for word in done.stdout.split():
-            if _is(Path(f"/proc/{word}/cmdline"), _MONITOR):
+            if any(_is(Path(f"/proc/{word}/cmdline"), words) for words in _MONITORS):
                 with suppress(OSError):
                     os.kill(int(word), signal.SIGKILL)

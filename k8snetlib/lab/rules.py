@@ -122,7 +122,11 @@ _GO_ON = ("JUMP", "GOTO", "CONTINUE", "RETURN")
 
 
 def _ends(text: str) -> str:
-    field = dict(_FIELD.findall(text))
-    if "SPORT" in field:
-        return f"{field['SRC']}:{field['SPORT']}>{field['DST']}:{field['DPORT']}"
-    return f"{field.get('SRC', '?')}>{field.get('DST', '?')}"
+    return ends_of(dict(_FIELD.findall(text)), "SRC", "DST", "SPORT", "DPORT")
+
+
+def ends_of(field: dict[str, str], src: str, dst: str, sport: str, dport: str) -> str:
+    """A packet's two ends, from fields of these names; with ports where it has some."""
+    if sport in field:
+        return f"{field[src]}:{field[sport]}>{field[dst]}:{field[dport]}"
+    return f"{field.get(src, '?')}>{field.get(dst, '?')}"

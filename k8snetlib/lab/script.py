@@ -11,7 +11,8 @@ Settings that keep a real machine from adding packets of its own stand in ``QUIE
 
 What may not live here: running it (see ``kernel``).
 
-Simplified here: connections that the model tracks are not carried over; no ipsets, no IPVS.
+Simplified here: connections that the model tracks are not carried over; no ipsets, and no IPVS,
+which no kernel at hand has.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from k8snetlib.flannel import udp
 from k8snetlib.lab import inside
 from k8snetlib.linux.netfilter.save import save
 from k8snetlib.linux.netns import Device, Netns
+from k8snetlib.linux.nftables.listing import list_base, list_table
 from k8snetlib.linux.route import Route
 
 if TYPE_CHECKING:
@@ -155,15 +157,29 @@ def script(cluster: Cluster, prefix: str) -> str:
     return script_of(cluster.network, prefix)
 
 
+def refuse_ipvs(network: Network) -> None:
+    """Raises ``NotModelled`` if a namespace balances with IPVS: that is modelled by reading the
+    kernel's source alone, and no kernel is asked."""
+    for ns in network.netns.values():
+        if ns.ipvs.services:
+            raise NotModelled(
+                f"{ns.name} balances with IPVS, and IPVS cannot be checked against a kernel here: "
+                "the model follows the kernel's source by reading alone.",
+                "Proxy mode iptables can be checked.",
+            )
+
+
 def script_of(network: Network, prefix: str) -> str:
     """``script`` for any namespaces of the model, whether they make a Kubernetes cluster or not."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}", prefix):
         raise K8sNetError(f"'{prefix}' is no prefix.", "At most 32 letters, digits and hyphens.")
     hosts = tuple(network.netns.values())
+    refuse_ipvs(network)
     for ns in hosts:
         if ns.ipsets:
-            raise NotModelled(f"{ns.name} uses ipsets, and the script cannot carry them yet.")
+            raise NotModelled(f"{ns.name} uses ipsets, and the script cannot carry them.")
     tools = "iptables-restore" if any(ns.ruleset.tables for ns in hosts) else ""
+    tools += " nft" if any(ns.ruleset.nft for ns in hosts) else ""
     head = _HEAD.format(
         prefix=prefix, folder=prefix.rstrip("-"), first=hosts[0].name, tools=tools,
         names=" ".join(ns.name for ns in hosts),
@@ -194,13 +210,34 @@ def _build(hosts: tuple[Netns, ...]) -> Iterator[str]:
             yield f"wait_for_ports {ns.name}"
         yield from _batch(f'bridge -n "${{prefix}}{ns.name}"', learned)
     for ns in hosts:
-        if ns.ruleset.tables:
+        if not ns.ruleset.empty:
             yield f"# -- {ns.name}: rules"
-            yield from _here(f"inside {ns.name} iptables-restore", save(ns.ruleset).splitlines())
+            yield from _rules(ns)
     yield "# -- programs"
     for ns in hosts:
         yield from _programs(ns)
     yield ":"
+
+
+def _rules(ns: Netns) -> Iterator[str]:
+    """The tables of iptables and of nftables. Where two chains of a hook have one priority, that
+    which was registered last speaks first: so base chains are made in the order of the model's."""
+    restore, nft = f"inside {ns.name} iptables-restore", ns.ruleset.nft
+    if nft is None:
+        yield from _here(restore, save(ns.ruleset).splitlines())
+        return
+    left = list(ns.ruleset.tables)
+    for one in nft.registered:
+        for name in [name for name in left if name in one.before]:
+            left.remove(name)
+            yield from _here(restore, save(ns.ruleset, name).splitlines())
+        table = nft.tables[one.family, one.table]
+        yield from _here(f"inside {ns.name} nft -f -", list_base(table, one.chain))
+    for name in left:
+        yield from _here(restore, save(ns.ruleset, name).splitlines())
+    for table in nft.tables.values():
+        # What packets have left in dynamic sets stays behind, as connections do.
+        yield from _here(f"inside {ns.name} nft -f -", list_table(table, None).splitlines())
 
 
 def _here(command: str, lines: Iterable[str], end: str = "'END-OF-INPUT'") -> Iterator[str]:

@@ -22,10 +22,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
-from k8snetlib.lab import compare, rules
+from k8snetlib.lab import compare, native, native_rules, rules
 from k8snetlib.lab.compare import Ports
 from k8snetlib.lab.frames import frames_of, walks
 from k8snetlib.lab.kernel import Lab, need_root, need_tools
+from k8snetlib.lab.script import refuse_ipvs
 from k8snetlib.lab.send import SENDERS, Order, Seen
 from k8snetlib.lab.tap import Raw
 from k8snetlib.linux.conntrack import Table
@@ -124,6 +125,7 @@ def verify(cluster: Cluster, sends: Iterable[Send], *, prefix: str = "") -> Repo
 
     Raises ``K8sNetError`` without root or without ip, bridge, nft, iptables and xtables-monitor.
     """
+    refuse_ipvs(cluster.network)
     need_root("verify")
     need_tools("ip", "bridge", "nft", "iptables-restore", "iptables-save", "xtables-monitor", "sh")
     began = time.monotonic()
@@ -147,6 +149,7 @@ def _prepare(cluster: Cluster) -> None:
     same number of bytes, whoever asks."""
     for ns in cluster.network.netns.values():
         ns.conntrack = Table(ns.conntrack.limit)
+        native.forget(ns)
         for learned in (ns.tcp, ns.pmtu, ns.redirects, ns.recent):
             learned.clear()
         for key, listener in ns.listeners.items():
@@ -313,8 +316,10 @@ def _compare(
             for table, chains in ns.ruleset.tables.items()
             for chain in chains.values()
         }
-        kernel_ways = rules.paths(record.traced.get(name, ""), chains)
-        model_ways = [way for trace in exchange.packets for way in compare.passes(trace, name)]
+        traced, own = record.traced.get(name, ""), native.tables_of(ns)
+        kernel_ways = native_rules.paths(traced, own) if own else rules.paths(traced, chains)
+        passes = native_rules.passes if own else compare.passes
+        model_ways = [way for trace in exchange.packets for way in passes(trace, name)]
         same, different = compare.paths(
             name, kernel_ways, model_ways, ports, repeats=repeats, at_once=bool(send.command)
         )
@@ -401,3 +406,6 @@ def _compare_rulesets(cluster: Cluster, lab: Lab) -> Iterable[str]:
             yield f"{name}: only iptables-save of the kernel prints {line}"
         for line in sorted(set(model) - set(kernel)):
             yield f"{name}: only the model prints {line}"
+        tables = [table.full_name.split() for table in native.tables_of(cluster[name])]
+        listed = [lab.run(name, "nft", "list", "table", *words) for words in tables]
+        yield from native_rules.differences(cluster[name], listed)

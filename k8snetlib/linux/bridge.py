@@ -16,7 +16,9 @@ the host routes it. Source: br_netfilter_hooks.c.
 A bridge is no router, so it tells nobody about a frame that is too long for the port it must leave
 by: the frame is gone, and no ICMP says so. It bears with four bytes more than the port's MTU, the
 room of a VLAN tag. With ``bridge-nf-call-iptables`` set the MTU itself counts for an IPv4 packet,
-and one without don't-fragment leaves in pieces. Source: br_forward.c, is_skb_forwardable().
+and one without don't-fragment leaves in pieces, as long as the *bridge's* MTU allows: the port may
+still not take them. One that conntrack put together is cut again only if the pieces that came fit
+into the bridge's MTU. Source: br_forward.c, is_skb_forwardable(), br_nf_ip_fragment().
 
 Simplified here: no STP, no VLAN filtering, no multicast snooping. A translated frame to a neighbour
 that the host itself has never sent to leaves by the port at once (the kernel, without a cached link
@@ -74,7 +76,7 @@ def _calls_iptables(ns: Netns) -> bool:
 
 
 def _asks_iptables(ns: Netns, frame: Packet) -> bool:
-    return bool(ns.ruleset.tables) and _calls_iptables(ns) and type(frame.headers[1]) is IPv4
+    return not ns.ruleset.empty and _calls_iptables(ns) and type(frame.headers[1]) is IPv4
 
 
 def _through_prerouting(visit: Visit, bridge: Device, port: Device, frame: Packet) -> Packet | None:
@@ -197,12 +199,17 @@ def _to_port(
         _push(visit, bridge, port, frame, VLAN_TAG)
         return
     passed: Packet | None = stack_of(frame.headers[1:], frame.payload)
-    if ns.ruleset.tables:
+    if not ns.ruleset.empty:
         ends = (arrived.name, port.name)
         passed = visit.hook("FORWARD", cast(Packet, passed), bridge.name, bridge.name, ends)
         if passed is not None:
             passed = visit.hook("POSTROUTING", passed, "", bridge.name, ends)
     if passed is None:
+        return
+    if visit.longest > bridge.mtu:
+        why = "it came in pieces of up to {} bytes, and {} has the MTU {}: br_netfilter drops it"
+        args = (visit.longest, bridge.name, bridge.mtu)
+        visit.step("fragment", "drop", bridge.name, passed, why, args)
         return
     if visit.longest or (passed.length > port.mtu and not passed.ip.df):
         visit.in_pieces(

@@ -6,10 +6,13 @@ one sentence says it all: **a packet of either direction must leave looking like
 inverted, destination early (PREROUTING, OUTPUT), source late (POSTROUTING, INPUT)**.
 
 A new connection is kept in the table only when its first packet has passed the last hook
-(``confirm``): a packet dropped on the way leaves nothing behind.
+(``confirm``): a packet dropped on the way leaves nothing behind. Where the table is full, a new
+connection's first packet is dropped as soon as conntrack sees it (``FULL``).
 
-Simplified here: no zones, no helpers and expectations, no TCP window tracking, early drop never
-makes room; of a range of addresses NAT always takes the first (the kernel spreads by a hash).
+Simplified here: no zones, no helpers and expectations, no TCP window tracking; a full table is full
+(the kernel first looks for a connection without an answer in eight of its 262,144 buckets, and
+seldom finds one there where the limit is small); of a range of addresses NAT always takes the first
+(the kernel spreads by a hash).
 Source: nf_conntrack_core.c, nf_nat_core.c, RFC 5382.
 """
 
@@ -143,10 +146,12 @@ class Seen(NamedTuple):
 
 
 INVALID = Seen(None, "INVALID", False)
+#: The table is full: the packet is dropped.
+FULL = Seen(None, "", False)
 
 
 class Table:
-    """The conntrack table of one network namespace; ``limit`` is nf_conntrack_max."""
+    """The conntrack table of one network namespace; ``limit`` is nf_conntrack_max (0: none)."""
 
     __slots__ = ("by_source", "entries", "limit")
 
@@ -232,7 +237,16 @@ class Table:
         conn.packets[reply] += 1
         return Seen(conn, word, reply)
 
+    def is_full(self, now: float) -> bool:
+        """True if there is no room for one more connection."""
+        if not 0 < self.limit <= len(self):
+            return False
+        self.expire(now)
+        return self.limit <= len(self)
+
     def _begin(self, key: Tuple, l4: object, now: float) -> Seen:
+        if self.is_full(now):
+            return FULL
         state = ""
         if type(l4) is Tcp:
             state = tcp.following("", l4.flags, reply=False)
@@ -278,8 +292,6 @@ class Table:
         """
         if conn.confirmed:
             return ""
-        if len(self) >= self.limit:
-            return f"the conntrack table is full ({self.limit} connections)"
         if conn.original in self.entries or conn.reply in self.entries:
             return "another connection has the same tuple"
         conn.confirmed = True

@@ -6,11 +6,15 @@ that is too long for its path) is an exchange without packets.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
+from typing import cast
+
 from k8snetlib.errors import BadPacket, K8sNetError
 from k8snetlib.linux import sockets, tcp
 from k8snetlib.linux.netns import Netns
 from k8snetlib.linux.network import Flight, Network
-from k8snetlib.packet import ECHO_REQUEST, PROTO_ICMP, Icmp, IPv4, check_port, stack_of
+from k8snetlib.packet import ECHO_REQUEST, PROTO_ICMP, Icmp, IPv4, Slice, check_port, stack_of
 from k8snetlib.trace import Exchange, Trace
 
 #: How long, in seconds, a sender waits for an answer before it gives up.
@@ -120,6 +124,22 @@ def silent_end(packets: tuple[Trace, ...], patience: float = PATIENCE) -> tuple[
         outcome = "dropped" if filtered and last.verdict == "drop" else "lost"
         return outcome, f"{trace.label} ended at {trace.end}: {last.reason}"
     return "lost", f"nobody answered within {patience:g} seconds"
+
+
+def heard(exchange: Exchange, reader: str) -> bytes:
+    """The data of the last packet that brought some to the process that asked, in ``reader``."""
+    for trace in reversed(exchange.packets):
+        if trace.delivered and trace.end == reader and len(trace.last.packet.payload):
+            payload = trace.last.packet.payload
+            if isinstance(payload, Slice):  # reassembled: the bytes are those of the whole
+                payload = payload.packet.payload
+            return cast(bytes, payload)
+    return b""
+
+
+def joined(*walks: Iterable[Trace]) -> tuple[Trace, ...]:
+    """Several walks as one: their packets, counted anew."""
+    return tuple(trace._replace(n=n) for n, trace in enumerate(chain(*walks)))
 
 
 class _Sender:

@@ -3,15 +3,20 @@
 A router cuts a packet that is too long for the next link, unless its don't-fragment bit is set;
 then it tells the sender with ICMP "fragmentation needed" and the MTU it wanted (RFC 1191). Only the
 end host needs to put the pieces together, but a kernel that tracks connections does so on the way
-too: conntrack cannot see ports in later pieces. It remembers how long the longest piece was and
-cuts the packet again when it leaves.
+too: conntrack cannot see ports in later pieces. When the packet leaves, it is cut where it was cut
+before, or, if a piece is too long for the link by now, anew, and no longer than the longest piece
+was. What came in pieces was cut by somebody: its don't-fragment bit stops nobody, and is lost.
 
 Simplified here: pieces that never become whole are forgotten after 30 s without an ICMP error.
+Pieces that overlap are put together.
+
+Source: ip_do_fragment() of net/ipv4/ip_output.c; seen in Linux 6.18.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from k8snetlib.packet import IPv4, Packet, Slice, size_of, stack_of
@@ -38,16 +43,23 @@ def is_fragment(packet: Packet) -> bool:
     return ip.mf or ip.offset > 0
 
 
-def split(packet: Packet, mtu: int) -> list[Packet]:
-    """The packet in pieces of at most ``mtu`` bytes; all but the last fill 8-byte units."""
+def split(packet: Packet, mtu: int, came: Iterable[int] = ()) -> list[Packet]:
+    """The packet in pieces of at most ``mtu`` bytes; all but the last fill 8-byte units.
+
+    ``came`` are the offsets of the later pieces that it came in; if all fit, they stay as they are.
+    """
     ip = cast(IPv4, packet.headers[0])
     whole = packet
     front = sum(map(size_of, packet.headers[1:]))
     total, step = packet.length - 20, (mtu - 20) // 8 * 8
+    starts: Sequence[int] = (0, *sorted(came))
+    if len(starts) > 1 and all(b - a <= mtu - 20 for a, b in pairwise((*starts, total))):
+        ip = ip._replace(df=False)
+    else:
+        starts = range(0, total, step)
     pieces = []
-    for start in range(0, total, step):
-        length = min(step, total - start)
-        last = start + length == total
+    for start, stop in pairwise((*starts, total)):
+        length, last = stop - start, stop == total
         header = ip._replace(mf=ip.mf or not last, offset=ip.offset + start)
         if start == 0:
             part = Slice(whole, 20 + front, length - front)

@@ -65,7 +65,7 @@ def send_error(
     seen = visit.seen
     if seen is not None and seen.conn is not None:  # icmp_glue_bits: it inherits the connection
         conn = seen.conn
-        if kind == REDIRECT and "nat" in ns.ruleset.tables:
+        if kind == REDIRECT and ns.ruleset.translates:
             conn = conn.copy()  # it goes at once, when the packet has not met POSTROUTING yet
         flight.seen = Seen(conn, "RELATED", not seen.reply)
 

@@ -9,7 +9,7 @@ FAILED, and the parked packets' senders get ICMP host unreachable.
 A host also learns the one who *asks* it: that is why the answer needs no question of its own.
 
 Simplified here: a STALE entry is used without a fresh probe; the queue of parked packets has no
-limit; ``arp_ignore``, ``arp_announce``, ``proxy_arp`` are 0.
+limit; ``arp_announce``, ``proxy_arp`` are 0, and ``arp_ignore`` is 0 or 1.
 """
 
 from __future__ import annotations
@@ -56,6 +56,10 @@ def resolve(visit: Visit, device: Device, next_hop: str, packet: Packet, then: T
     entry = visit.ns.neighbours.get(key)
     if entry is not None and entry.mac is not None:
         then(visit, device, entry, packet)
+        return
+    if device.kind == "veth" and device.peer is None:
+        why = "the MAC address of {} is not known here, nor is what is at the other end of {}"
+        visit.step("neighbour", "drop", device.name, packet, why, (next_hop, device.name), entry)
         return
     why = "who has {}? Its MAC address is not known: park the packet and ask everybody on {}"
     visit.step("neighbour", "park", device.name, packet, why, (next_hop, device.name), entry)
@@ -105,6 +109,14 @@ def ask(visit: Visit, device: Device, frame: Packet) -> None:
     visit.transmit(device, frame)
 
 
+def _is_asked(ns: Netns, dev: str, ip: str) -> bool:
+    """True if this host answers for an address: for any of its own, on whatever device; with
+    ``arp_ignore`` 1 only for those of the device that was asked."""
+    if ip not in ns.local or ip.startswith("127."):
+        return False
+    return not ns.sysctls.get("net.ipv4.conf.all.arp_ignore", 0) or ns.local[ip] == dev
+
+
 def arp_in(visit: Visit, device: Device, frame: Packet) -> None:
     """An ARP message has arrived: learn from it, answer it, or leave it."""
     ns = visit.ns
@@ -112,7 +124,7 @@ def arp_in(visit: Visit, device: Device, frame: Packet) -> None:
     name, now = device.name, visit.network.now
     key = (name, arp.sender_ip)
     known = ns.neighbours.get(key)
-    if arp.op == 1 and arp.target_ip in ns.local and not arp.target_ip.startswith("127."):
+    if arp.op == 1 and _is_asked(ns, name, arp.target_ip):
         if known is None or known.state != "PERMANENT":
             learned = Neighbour(arp.sender_ip, name, arp.sender_mac, "STALE", now)
             _update(visit, key, learned)
@@ -165,6 +177,10 @@ def _give_up(ns: Netns, key: tuple[str, str], now: float) -> None:
     ns.neighbours[key] = Neighbour(target, name, None, "FAILED", now)
     for parked, packet, _ in ns.arp_queue.pop(key, ()):
         tries = ns.sysctls["net.ipv4.neigh.default.mcast_solicit"]
+        if ns.open_ended:
+            why = "nobody known here has {}; who else is there to answer on {} is not known"
+            parked.step("neighbour", "drop", name, packet, why, (target, name), ns.neighbours[key])
+            continue
         why = "nobody answered {} times 'who has {}?': tell the sender with ICMP host unreachable"
         parked.step("neighbour", "error", name, packet, why, (tries, target), ns.neighbours[key])
         icmp.send_error(parked, ns.devices.get(name), packet, UNREACHABLE, HOST_UNREACHABLE)

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from k8snetlib.address import ZERO_MAC, Prefix, mask, number, parse_ip
 from k8snetlib.errors import K8sNetError, unknown_name
 from k8snetlib.linux.conntrack import Table
+from k8snetlib.linux.ipset import IpSet
+from k8snetlib.linux.ipvs.table import Ipvs
 from k8snetlib.linux.netfilter.tables import Ruleset
 from k8snetlib.linux.route import Route, RouteTable
 
@@ -51,9 +53,9 @@ class VxlanConfig(NamedTuple):
 
 
 class Device(NamedTuple):
-    """A network device. ``kind`` is lo, veth, bridge, tun or vxlan; ``peer`` is the other end of a
-    veth pair as (namespace, device); ``master`` is the bridge it is a port of; ``owner`` is the
-    process that holds a TUN device open; ``mtu`` in bytes."""
+    """A network device. ``kind`` is lo, veth, bridge, tun, vxlan or dummy; ``peer`` is the other
+    end of a veth pair as (namespace, device); ``master`` is the bridge it is a port of; ``owner``
+    is the process that holds a TUN device open; ``mtu`` in bytes."""
 
     name: str
     kind: str
@@ -124,7 +126,9 @@ class Netns:
 
     Parameters: ``name`` as people write it; ``role`` is node, pod, switch, router or host.
     ``services`` are the machine's systemd units; ``files`` the few files that daemons leave for
-    each other (path -> text); ``watcher`` is called when a device or an address changed.
+    each other (path -> text); ``watchers`` are called, by name, when a device or an address
+    changed.
+    ``open_ended``: it was read from a real machine's dumps, which tell nothing of its processes.
     """
 
     __slots__ = (
@@ -140,11 +144,13 @@ class Netns:
         "files",
         "fragments",
         "ipsets",
+        "ipvs",
         "listeners",
         "local",
         "name",
         "neighbours",
         "network",
+        "open_ended",
         "pings",
         "pmtu",
         "ports",
@@ -159,12 +165,13 @@ class Netns:
         "tcp",
         "udp",
         "vxlan_fdb",
-        "watcher",
+        "watchers",
     )
 
     def __init__(self, name: str, role: str = "host") -> None:
         self.name = name
         self.role = role
+        self.open_ended = False
         self.devices: dict[str, Device] = {}
         self.routes = RouteTable()
         self.neighbours: dict[tuple[str, str], Neighbour] = {}
@@ -182,14 +189,15 @@ class Netns:
         self.processes: dict[str, Any] = {}
         self.services: dict[str, Service] = {}
         self.files: dict[str, str] = {}
-        self.watcher: Callable[[], None] | None = None
+        self.watchers: dict[str, Callable[[], None]] = {}
         #: What can be typed here besides the tools of ``tools.TOOLS``: of a program that belongs to
         #: a room further on. Called with the namespace it is typed in, so a clone has its own.
         self.commands: dict[str, Callable[[Netns, list[str], str], str]] = {}
         self.ruleset = Ruleset()
         self.conntrack = Table()
         self.recent: dict[str, dict[int, tuple[float, ...]]] = {}
-        self.ipsets: dict[str, Any] = {}
+        self.ipsets: dict[str, IpSet] = {}
+        self.ipvs = Ipvs(self.ruleset)
         self.fragments: dict[tuple[str, str, int, int], tuple[float, list[Any]]] = {}
         self.pmtu: dict[str, tuple[int, float]] = {}
         self.redirects: dict[str, tuple[int, float]] = {}
@@ -206,8 +214,8 @@ class Netns:
     def _changed(self) -> None:
         if self.network is not None:
             self.network.forget_names()
-        if self.watcher is not None:
-            self.watcher()
+        for watcher in tuple(self.watchers.values()):
+            watcher()
 
     def sh(self, command: str, stdin: str = "") -> str:
         """Types a command in this namespace and returns what the real tool would print.
@@ -372,7 +380,7 @@ class Netns:
         """An independent copy of this namespace; the immutable entries are shared."""
         other = object.__new__(Netns)
         other.name, other.role, other.containers = self.name, self.role, self.containers
-        other.network = None
+        other.network, other.open_ended = None, self.open_ended
         other.devices = dict(self.devices)
         other.routes = self.routes.clone()
         other.neighbours = dict(self.neighbours)
@@ -391,8 +399,9 @@ class Netns:
         other.processes = {name: process.clone() for name, process in self.processes.items()}
         other.services = {}  # they take themselves along: see Network.clone
         other.files = dict(self.files)
-        other.watcher = None
+        other.watchers = {}
         other.ruleset = self.ruleset.clone()
+        other.ipvs = self.ipvs.clone(other.ruleset)
         other.conntrack = self.conntrack.clone()
         other.recent = {name: dict(seen) for name, seen in self.recent.items()}
         other.ipsets = dict(self.ipsets)

@@ -25,11 +25,12 @@ from typing import Any
 from k8snetlib.address import BROADCAST_MAC
 from k8snetlib.errors import K8sNetError, unknown_name
 from k8snetlib.linux.agents import Agents
+from k8snetlib.linux.chance import Dice
 from k8snetlib.linux.netns import Device, Netns
 from k8snetlib.linux.stack import Visit
 from k8snetlib.packet import Packet
 from k8snetlib.topology import Host, Port, Topology
-from k8snetlib.trace import Frame, Hop, Names, Step, Trace, label_of
+from k8snetlib.trace import Frame, Hop, Names, Trace, label_of
 
 #: More moves than this in one walk means that something goes round in circles.
 MOST_MOVES = 200_000
@@ -40,7 +41,7 @@ Box = Callable[..., None]
 class Flight:
     """One packet under way: its identity from first sender to last receiver, and its record."""
 
-    __slots__ = ("born", "cause", "first", "frames", "hops", "names", "seen")
+    __slots__ = ("born", "cause", "first", "frames", "names", "seen", "visits")
 
     def __init__(self, first: Packet, born: int, names: Names, cause: str = "") -> None:
         self.first = first
@@ -48,7 +49,7 @@ class Flight:
         self.names = names
         self.cause = cause
         self.seen: Any = None
-        self.hops: list[tuple[str, str, list[Step]]] = []
+        self.visits: list[Visit] = []
         self.frames: list[tuple[int, Frame]] = []
 
     @property
@@ -58,7 +59,9 @@ class Flight:
 
     def freeze(self, n: int) -> Trace:
         """The record so far, as a ``Trace`` that can no longer change."""
-        hops = tuple(Hop(ns, device, tuple(steps)) for ns, device, steps in self.hops if steps)
+        hops = tuple(
+            Hop(v.ns.name, v.device, tuple(v.steps), v.evaluated) for v in self.visits if v.steps
+        )
         frames = tuple(frame for _, frame in self.frames)
         return Trace(n, label_of(self.first, self.names), hops, frames)
 
@@ -72,6 +75,7 @@ class Network:
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
         self.random = Random(seed)
+        self.dice = Dice(self.random)
         self.now = 0.0
         self.netns: dict[str, Netns] = {}
         self.agents = Agents()
@@ -108,6 +112,8 @@ class Network:
             ips: dict[str, str] = {}
             for ns in self.netns.values():
                 for device in ns.devices.values():
+                    if device.kind == "dummy":
+                        continue  # the addresses of Services are on every node, so of none
                     if device.kind != "lo":
                         macs.setdefault(device.mac, f"{ns.name}:{device.name}")
                     for address in device.addresses:

@@ -16,6 +16,7 @@ answers each request with one segment.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from k8snetlib.errors import K8sNetError
@@ -54,7 +55,8 @@ PMTU_EXPIRES = 600.0
 class Listener(NamedTuple):
     """A listening socket. ``ip`` is the bound address (0.0.0.0: any); ``process`` is the container
     or daemon that holds it; ``tunnel`` is the VXLAN device that it belongs to, if any; ``reply`` is
-    what it answers (None: a line that names itself)."""
+    what it answers (None: a line that names itself). ``serve`` makes an answer of a datagram's
+    bytes and the namespace it came to, or None for those that it does not understand."""
 
     proto: str
     ip: str
@@ -62,6 +64,7 @@ class Listener(NamedTuple):
     process: str
     reply: bytes | None = None
     tunnel: str | None = None
+    serve: Callable[[Netns, bytes], bytes | None] | None = None
 
     def __str__(self) -> str:
         return f"{self.proto} {self.ip}:{self.port} ({self.process})"
@@ -172,7 +175,9 @@ def _udp_in(visit: Visit, device: Device, packet: Packet) -> None:
         why = "UDP port {} belongs to {}: delivered; it sees the source {}:{}"
         seen = (udp.dport, listener.process, ip.src, udp.sport)
         visit.step("socket", "deliver", device.name, packet, why, seen, listener)
-        said = listener.answer(f"{ip.src}:{udp.sport}", len(packet.payload))
+        said = _served(ns, listener, packet)
+        if said is None:
+            said = listener.answer(f"{ip.src}:{udp.sport}", len(packet.payload))
         reply = datagram(ns, ip.dst, udp.dport, ip.src, udp.sport, said)
         visit.network.begin(ns, send, reply, listener.process)
         return
@@ -184,12 +189,22 @@ def _udp_in(visit: Visit, device: Device, packet: Packet) -> None:
         waiting.client.reply_payload = packet.payload
         waiting.client.end("delivered", f"{ip.src} answered")
         return
+    if ns.open_ended:
+        why = "arrives at {}: who listens on UDP port {} there is not known here"
+        visit.step("socket", "drop", device.name, packet, why, (ns.name, udp.dport))
+        return
     why = "nobody listens on UDP port {}: tell the sender with ICMP port unreachable"
     visit.step("socket", "error", device.name, packet, why, (udp.dport,))
     visit.seen = (
         None  # nf_reset_ct: a socket's packet has left conntrack; the error is tracked anew
     )
     icmp.send_error(visit, device, packet, UNREACHABLE, PORT_UNREACHABLE)
+
+
+def _served(ns: Netns, listener: Listener, packet: Packet) -> bytes | None:
+    if listener.serve is None or listener.reply is not None or isinstance(packet.payload, Slice):
+        return None
+    return listener.serve(ns, packet.payload)
 
 
 def datagram(

@@ -56,12 +56,12 @@ class Visit:
     """One packet's stay in one network namespace.
 
     ``device`` is where it came in (empty: it begins here); ``mark`` is the packet's mark, which
-    this kernel gave it and which no other kernel will see.
+    this kernel gave it and which no other kernel will see; ``balanced``: IPVS has done its work.
     """
 
     __slots__ = (
-        "device", "evaluated", "flight", "longest", "mark", "network", "ns", "pieces", "seen",
-        "steps", "through_bridge", "todo",
+        "balanced", "device", "evaluated", "flight", "longest", "mark", "network", "ns", "pieces",
+        "seen", "steps", "through_bridge", "todo",
     )  # fmt: skip
 
     def __init__(self, network: Network, ns: Netns, device: str, flight: Flight) -> None:
@@ -72,12 +72,13 @@ class Visit:
         self.mark = 0
         self.seen: Seen | None = None
         self.evaluated = 0
+        self.balanced = False
         self.through_bridge: tuple[Device, Ethernet] | None = None
         self.longest = 0
         self.pieces: dict[int, Visit] = {}
         self.steps: list[Step] = []
         self.todo: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
-        flight.hops.append((ns.name, device, self.steps))
+        flight.visits.append(self)
 
     def step(
         self,
@@ -98,6 +99,7 @@ class Visit:
     def new_buffer(self) -> None:
         """The packet goes to a process; what comes back is a new one: no mark, no connection."""
         self.mark, self.seen, self.longest, self.pieces = 0, None, 0, {}
+        self.balanced = False
 
     def hook(
         self,
@@ -108,7 +110,8 @@ class Visit:
         ports: tuple[str, str] = ("", ""),
     ) -> Packet | None:
         """Takes the packet through a netfilter hook; None: it ends here."""
-        if not self.ns.ruleset.tables:
+        ruleset = self.ns.ruleset
+        if not ruleset.tables and ruleset.nft is None and not ruleset.ipvs:
             return packet
         return run_hook(self, hook, packet, in_dev, out_dev, ports)
 
@@ -145,6 +148,7 @@ class Visit:
             return
         device = self.ns.devices[str(port.master)]
         self._seen(device.name, "in", upwards)
+        self.longest = 0  # ip_rcv() clears what br_netfilter noted
         why = "the bridge hands the frame to its own host, as if {} had received it"
         self.step("receive", "pass", device.name, upwards, why, (device.name,))
         self._link_in(device, upwards, bridged=self.through_bridge is not None)
@@ -175,8 +179,10 @@ class Visit:
             self.step("transmit", "drop", name, frame, "{} is down: nothing can leave", (name,))
             return
         self._seen(name, "out", frame)
-        if device.kind == "veth":
-            assert device.peer is not None
+        if device.kind == "veth" and device.peer is None:
+            why = "leaves {} by {}; what is at the other end of the wire is not known here"
+            self.step("transmit", "drop", name, frame, why, (self.ns.name, name), device)
+        elif device.kind == "veth" and device.peer is not None:
             peer_ns, peer_device = device.peer
             peer = self.network.netns[peer_ns].devices.get(peer_device)
             if peer is not None and frame.ip_length > peer.mtu + bridge.VLAN_TAG:
@@ -203,9 +209,15 @@ class Visit:
 
     def _to_process(self, device: Device, packet: Packet) -> None:
         name = device.name
+        if device.kind == "dummy":
+            why = "{} is a dummy device: it holds addresses, and swallows what leaves by it"
+            self.step("transmit", "drop", name, packet, why, (name,), device)
+            return
         process = self.ns.processes.get(device.owner or "")
         if process is None or not process.running:
             why = "{} is a TUN device, and no process reads it: the packet waits there for nobody"
+            if self.ns.open_ended:
+                why = "{} is a TUN device; which process reads what leaves by it is not known here"
             self.step("tun", "drop", name, packet, why, (name,), device)
             return
         why = "{} is a TUN device: not a wire but a process, {}, reads what leaves by it"
@@ -309,7 +321,7 @@ class Visit:
             icmp.send_error(self, device, packet, TIME_EXCEEDED, 0)
             return
         mtu = self.ns.devices[route.dev].mtu
-        if ip.df and packet.length > mtu:
+        if ip.df and (self.longest if self.pieces else packet.length) > mtu:
             why = "{} bytes do not fit into {} (MTU {}), and don't-fragment is set: tell the sender"
             args = (packet.length, route.dev, mtu)
             self.step("forward", "error", device.name, packet, why, args)
@@ -330,20 +342,21 @@ class Visit:
 
     def originate(self, packet: Packet) -> None:
         """A packet of this host's own: route it, ask OUTPUT, route again if that changed it."""
-        route = self._route_out(packet)
+        route = self.route_out(packet)
         if route is None:
             return
         after = self.hook("OUTPUT", packet, "", route.dev)
         if after is None:
             return
         if after is not packet and after.ip.dst != packet.ip.dst:
-            again = self._route_out(after)
+            again = self.route_out(after)
             if again is None:
                 return
             route = again
         self.ip_output(route, after)
 
-    def _route_out(self, packet: Packet) -> Route | None:
+    def route_out(self, packet: Packet) -> Route | None:
+        """Where a packet of this host's own goes; None: nowhere."""
         ip = packet.headers[0]
         assert type(ip) is IPv4
         ns = self.ns
@@ -377,7 +390,7 @@ class Visit:
         if packet.length <= mtu:
             send(self, packet)
             return
-        first, *rest = split(packet, mtu)
+        first, *rest = split(packet, mtu, self.pieces)
         why = "{} bytes in pieces of at most {}: {} fragments"
         args = (packet.length, mtu, 1 + len(rest))
         self.step("fragment", "pass", device.name, first, why, args, None, packet)
@@ -395,7 +408,7 @@ class Visit:
 
     def _to_next_hop(self, route: Route, after: Packet) -> None:
         device = self.ns.devices[route.dev]
-        if device.kind == "tun":
+        if device.kind in ("tun", "dummy"):
             self.transmit(device, after)
         elif device.kind == "lo":
             self.transmit(device, stack_of((_LO_ETHERNET, *after.headers), after.payload))
@@ -416,7 +429,7 @@ def _go_on(_: Visit, visit: Visit) -> None:
         following(visit, *args)
 
 
-_TO_MYSELF = Route(Prefix(127 << 24, 8), "lo")
+_TO_MYSELF = Route(Prefix.parse("127.0.0.0/8"), "lo")
 
 _ARRIVES = {
     "veth": "arrives on {}",

@@ -148,6 +148,10 @@ def _accept(visit: Visit, device: Device, packet: Packet, listener: Listener) ->
 def _reset(visit: Visit, device: Device, packet: Packet) -> None:
     ns, network = visit.ns, visit.network
     ip, tcp = cast(IPv4, packet.headers[0]), cast(Tcp, packet.headers[1])
+    if ns.open_ended:
+        why = "arrives at {}: who listens on TCP port {} there is not known here"
+        visit.step("socket", "drop", device.name, packet, why, (ns.name, tcp.dport))
+        return
     if tcp.flags & ACK:
         why = "no connection {}:{} to port {} is known here: answer with a reset"
         args: tuple[object, ...] = (ip.src, tcp.sport, tcp.dport)

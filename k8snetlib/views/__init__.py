@@ -7,6 +7,10 @@
 * ``address_bands(cluster)`` draws the three networks, and who has which address in them.
 * ``reachability(cluster)`` sends from every host to every other, and shows who arrived, as whom.
 * ``draw_stacks`` and ``draw_mtu`` set side by side how several backends carry the same packet.
+* ``chain_map(cluster, "backend-svc", node="node1")`` draws a Service's chains and their counters.
+* ``nat_table(exchange, "node1")`` shows tuples before and after; of a cluster, its connections.
+* ``entry_matrix(cluster, "backend-svc")`` shows who answers at each node's port, to whom as whom.
+* ``race(results)`` sets side by side what a new connection costs in each mode of kube-proxy.
 * ``timeline(cluster)`` shows what happened in etcd, and what each flanneld heard of it.
 
 They read an ``Exchange`` (its packets, names and topology), or the cluster or namespace they name.
@@ -14,15 +18,20 @@ This room loads neither IPython nor anywidget before a player is shown.
 """
 
 from k8snetlib.views.bands import address_bands
+from k8snetlib.views.chain_map import chain_map
+from k8snetlib.views.entry_matrix import entry_matrix
 from k8snetlib.views.flow import packet_flow
 from k8snetlib.views.matrix import Matrix, reachability
+from k8snetlib.views.nat_table import nat_table
 from k8snetlib.views.picture import Picture, draw
 from k8snetlib.views.player import Player, play
+from k8snetlib.views.race import race
 from k8snetlib.views.stacks import draw_mtu, draw_stacks
 from k8snetlib.views.timeline import timeline
 from k8snetlib.views.xray import pod_xray
 
 __all__ = [
-    "Matrix", "Picture", "Player", "address_bands", "draw", "draw_mtu",
-    "draw_stacks", "packet_flow", "play", "pod_xray", "reachability", "timeline",
+    "Matrix", "Picture", "Player", "address_bands", "chain_map", "draw", "draw_mtu",
+    "draw_stacks", "entry_matrix", "nat_table", "packet_flow", "play", "pod_xray", "race",
+    "reachability", "timeline",
 ]  # fmt: skip

@@ -166,7 +166,7 @@ def visits(what: Hop | Trace, netns: str = "") -> tuple[Hop, ...]:
 def verdict_words(step: Step) -> str:
     """What a box decided: a sign, a word, and for rules how many matched."""
     sign, word = VERDICT_WORDS.get(step.verdict, ("", step.verdict))
-    if not is_hook(step.stage):
+    if not is_hook(step.stage) or step.stage.startswith("ipvs"):
         return f"{sign} {word}"
     lines = [rule_line(rule) for rule in step.rules]
     count = sum(not line.startswith(":") for line in lines)

@@ -57,11 +57,11 @@ TEXT_ON: Mapping[str, tuple[str, ...]] = {
     "node-ink": ("ground", "card", "node-fill", "node-band"),
     "pod-ink": ("ground", "card", "pod-fill", "pod-band"),
     "service-ink": ("ground", "card"),
-    "packet-ink": ("ground", "card", "packet-fill"),
+    "packet-ink": ("ground", "card", "packet-fill", "kernel-fill"),
     "on-packet": ("packet-deep",),
     "on-reply": ("reply",),
     "good": ("ground", "card", "pod-fill"),
-    "bad": ("ground", "card", "packet-fill", "pod-band"),
+    "bad": ("ground", "card", "packet-fill", "pod-band", "kernel-fill"),
 }
 
 

@@ -38,6 +38,8 @@ FIGURE_STYLE = (
     "border-radius:10px;padding:6px;max-width:1240px;box-sizing:border-box}"
     ".k8snet-scroll{overflow-x:auto}"
     ".k8snet-scroll svg{display:block;width:100%;height:auto}"
+    ".k8snet-narrow{display:none}"
+    "@media (max-width:640px){.k8snet-broad{display:none}.k8snet-narrow{display:block}}"
     ".k8snet-figure .caption{margin:6px 8px;font-size:14px;line-height:1.45}"
     ".k8snet-figure details{margin:4px 8px;font-size:14px}"
     ".k8snet-figure summary{cursor:pointer;padding:4px 0}"
@@ -55,10 +57,11 @@ class Picture:
     """A finished picture: ``svg`` (a whole SVG document) and ``text`` (the same in words).
 
     ``caption`` is one line of text, ``table`` the rows below the picture, its head first;
-    ``summary`` is what opens the table.
+    ``summary`` is what opens the table, ``opened`` whether it is open from the start. ``narrow`` is
+    the same picture for a narrow screen, if it needs another one there.
     """
 
-    __slots__ = ("_caption", "_summary", "_table", "svg", "text")
+    __slots__ = ("_caption", "_narrow", "_opened", "_summary", "_table", "svg", "text")
 
     def __init__(
         self,
@@ -67,12 +70,17 @@ class Picture:
         caption: str = "",
         table: tuple[tuple[str, ...], ...] = (),
         summary: str = "The same in words: every step",
+        narrow: str = "",
+        *,
+        opened: bool = False,
     ) -> None:
         self.svg = svg
         self.text = text
         self._caption = caption
         self._table = table
         self._summary = summary
+        self._narrow = narrow
+        self._opened = opened
 
     def __repr__(self) -> str:
         return self.text
@@ -80,15 +88,16 @@ class Picture:
     @property
     def html(self) -> str:
         """The picture, its caption and its table as one piece of HTML."""
-        parts = [
-            f"<style>{theme_css()}{FIGURE_STYLE}</style>",
-            '<div class="k8snet-scroll" tabindex="0" role="group" '
-            f'aria-label="Picture">{self.svg}</div>',
-        ]
+        parts = [f"<style>{theme_css()}{FIGURE_STYLE}</style>", _framed(self.svg, "Picture")]
+        if self._narrow:
+            parts[1:] = [
+                f'<div class="k8snet-broad">{_framed(self.svg, "Picture")}</div>',
+                f'<div class="k8snet-narrow">{_framed(self._narrow, "Picture")}</div>',
+            ]
         if self._caption:
             parts.append(f'<p class="caption">{escape(self._caption)}</p>')
         if self._table:
-            parts.append(_table(self._table, self._summary))
+            parts.append(_table(self._table, self._summary, opened=self._opened))
         return f'<div class="k8snet k8snet-figure">{"".join(parts)}</div>'
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -101,13 +110,17 @@ class Picture:
         return {"text/html": self.html, "image/svg+xml": self.svg, "text/plain": self.text}
 
 
-def _table(rows: tuple[tuple[str, ...], ...], summary: str) -> str:
+def _framed(svg: str, name: str) -> str:
+    return f'<div class="k8snet-scroll" tabindex="0" role="group" aria-label="{name}">{svg}</div>'
+
+
+def _table(rows: tuple[tuple[str, ...], ...], summary: str, *, opened: bool = False) -> str:
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in rows[0])
     body = "".join(
         "<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:]
     )
     return (
-        f"<details><summary>{escape(summary)}</summary>"
+        f"<details{' open' if opened else ''}><summary>{escape(summary)}</summary>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></details>"
     )
 

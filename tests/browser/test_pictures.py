@@ -19,7 +19,7 @@ BARE = "--ip-masq=false --iptables-forward-rules=false"
 SETUP = f"""\
 from k8snetlib import Cluster
 from k8snetlib.views import packet_flow, play, pod_xray, timeline
-cluster = Cluster.example("host-gw", flanneld="{BARE}")
+cluster = Cluster.example("host-gw", "none", flanneld="{BARE}")
 node1 = cluster["node1"]
 node1.sh("iptables -t nat -A POSTROUTING -s 10.1.15.0/24 ! -o docker0 -j MASQUERADE")
 node1.sh("iptables -A FORWARD -s 10.1.0.0/16 -j ACCEPT")
@@ -71,7 +71,7 @@ MISPLACED = """() => {
 
 @pytest.fixture(scope="module")
 def exchange():
-    cluster = Cluster.example("host-gw", flanneld=BARE)
+    cluster = Cluster.example("host-gw", "none", flanneld=BARE)
     for line in SETUP.splitlines():
         if line.startswith("node1.sh"):
             cluster["node1"].sh(line.split('"')[1])

@@ -8,8 +8,8 @@ from k8snetlib import Cluster, K8sNetError
 from k8snetlib.address import Prefix
 from k8snetlib.errors import BadManifest
 from k8snetlib.etcd.api import Put
-from k8snetlib.flannel.kube_subnet import NodeApi
-from k8snetlib.kube.api import example_spec
+from k8snetlib.kube.api import NO_RANGE, Node, example_spec
+from k8snetlib.kube.apiserver import api_server
 from k8snetlib.linux.netns import Device
 from k8snetlib.linux.route import Route
 
@@ -147,7 +147,7 @@ def test_stale_routes_of_a_node_that_went_while_we_were_down() -> None:
 
 def test_rules_are_put_back_within_five_seconds_at_the_end() -> None:
     """If one is missing, all are deleted and appended, behind what others have appended."""
-    cluster = Cluster.example()
+    cluster = Cluster.example(proxy_mode="none")
     node1 = cluster["node1"]
     before = node1.sh("iptables -S FLANNEL-FWD")
     cluster.advance("2s")
@@ -345,21 +345,21 @@ def test_the_kubernetes_subnet_manager() -> None:
     """The podCIDR is the lease, annotations say the rest, and nothing ever expires."""
     cluster = Cluster.example("vxlan", flanneld="--ip-masq --kube-subnet-mgr")
     assert talks(cluster)
-    api = cluster.network.agents["apiserver"]
-    assert isinstance(api, NodeApi)
-    notes = api.nodes["node1"].annotations
+    api = api_server(cluster.network)
+    notes = dict(api.get(Node, "", "node1").annotations)
     assert notes["flannel.alpha.coreos.com/public-ip"] == "192.168.66.11"
     assert notes["flannel.alpha.coreos.com/backend-type"] == "vxlan"
     cluster.stop_flanneld("node2")
     cluster.advance("100h")
     assert "10.1.20.0/24" in cluster["node1"].sh("ip route")
     twin = cluster.clone()
-    api.delete("node2")
+    api.delete(Node, "", "node2")
     assert "10.1.20.0/24" not in cluster["node1"].sh("ip route")
     assert "10.1.20.0/24" in twin["node1"].sh("ip route")
     cluster.start_flanneld("node2")
     assert said(cluster, "node2", 'failed to acquire lease: node "node2" not found')
-    api.put(api.nodes["node1"]._replace(name="node2", pod_cidr=None, annotations={}))
+    node1 = api.get(Node, "", "node1")
+    api.put(node1._replace(name="node2", pod_cidr=NO_RANGE, annotations=()))
     cluster.advance("5s")
     assert said(cluster, "node2", 'node "node2" pod cidr not assigned')
 

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 
 from k8snetlib import Cluster, Exchange, Hop, Trace
 from k8snetlib.lab.compare import ends, told
-from k8snetlib.linux.netfilter import save
 from k8snetlib.packet import Icmp, Slice
 
 HERE = Path(__file__).parent
@@ -65,8 +64,8 @@ def load(path: Path) -> dict[str, Any]:
 
 @cache
 def warm_cluster(backend: str) -> Cluster:
-    """The example cluster after every host has talked to every other: warm neighbour caches; then
-    the recorded rules are loaded (in place of flannel's own, which are among them)."""
+    """The example cluster, with the rules of its own kube-proxy, kubelet and flannel, after every
+    host has talked to every other: warm neighbour caches."""
     cluster = Cluster.example(backend)
     hosts = [host.name for host in cluster.topology.hosts if host.role in ("pod", "node", "host")]
     for one in hosts:
@@ -76,9 +75,7 @@ def warm_cluster(backend: str) -> Cluster:
     for pod in cluster.spec.pods:
         cluster.ping(pod.name, cluster.network[pod.node].devices["docker0"].addresses[0].ip)
     for node in cluster.nodes:
-        ns = cluster[node]
-        save.restore(ns.ruleset, (HERE / f"{node}.iptables-save.txt").read_text())
-        ns.sh("conntrack -F")  # as the lab did: what warmed the caches up is forgotten
+        cluster[node].sh("conntrack -F")  # as the lab did: what warmed the caches up is forgotten
     return cluster
 
 

@@ -32,6 +32,7 @@ from k8snetlib.linux.netfilter import save
 from k8snetlib.linux.netns import Device, Netns
 from k8snetlib.linux.network import Network
 from k8snetlib.linux.route import Route
+from k8snetlib.linux.stack import Visit
 from k8snetlib.packet import ACK, FIN, PSH, RST, SYN, Icmp, IPv4, Packet, Tcp, Udp, stack_of
 from k8snetlib.trace import Trace
 from k8snetlib.wire import encode
@@ -157,7 +158,7 @@ def shoot(model: Network, shots: Iterable[Shot]) -> list[Trace]:
     """Sends the packets in the model, one after the other; all walks, in order."""
     flights = model.record()
     for shot in shots:
-        model.begin(model[shot.host], sockets.send, shot.packet, "raw")
+        model.begin(model[shot.host], Visit.originate, shot.packet)
         model.settle()
     return list(Network.freeze(flights)[0])
 

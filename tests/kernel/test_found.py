@@ -7,11 +7,13 @@ do. They need no root: the kernel's behaviour is written down here.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import NamedTuple
 
 import pytest
 
 from k8snetlib.lab import rules
+from k8snetlib.linux.fragment import split
 from k8snetlib.linux.netfilter import save
 from k8snetlib.linux.netfilter.syntax import RuleError, parse_rule
 from k8snetlib.packet import ACK, FIN, PSH, RST, SYN, Icmp, IPv4, Packet, Tcp, Udp, stack_of
@@ -53,6 +55,16 @@ def udp(src: str, dst: str, ports: tuple[int, int] = (40000, 53), ttl: int = 64)
 
 def ping(src: str, dst: str, ttl: int = 64) -> Shot:
     return shot(Icmp(8, 0, 7 << 16 | 1), src, dst, ttl, b"ping")
+
+
+def pieces(src: str, dst: str, *sizes: int, df: bool = False) -> tuple[Shot, ...]:
+    """A UDP datagram that its sender has cut already; ``sizes`` are the bytes behind the IP headers."""
+    whole = stack_of((IPv4(src, dst, 17, 64, 7), Udp(40000, 53)), bytes(sum(sizes) - 8))
+    found = []
+    for packet in split(whole, 1500, accumulate(sizes[:-1])):
+        head = packet.ip._replace(df=df)
+        found.append(Shot(OWNERS[src], stack_of((head, *packet.headers[1:]), packet.payload)))
+    return tuple(found)
 
 
 class Row(NamedTuple):
@@ -218,6 +230,86 @@ FOUND = {
             "udp | 10.0.1.2:40000>10.0.1.1:40000 | 10.0.1.2:40000>10.0.1.1:40000",
         ),
     ),
+    "a packet with another destination is DNAT, and all that answers it": Row(
+        (
+            "nat PREROUTING -p udp -d 10.96.0.1 -j DNAT --to-destination 10.0.1.2",
+            "filter FORWARD -m conntrack --ctstate DNAT",
+            "filter FORWARD -m conntrack ! --ctstate DNAT",
+            "filter FORWARD -m conntrack --ctstate INVALID,DNAT --ctstatus CONFIRMED",
+            "filter FORWARD -m conntrack --ctstate SNAT",
+        ),
+        (udp(C, VIRTUAL), udp(A, C, (53, 40000)), udp(C, A, (40001, 80))),
+        (1, 4, 2, 3, 0),
+    ),
+    "a policy DROP in the nat table drops what opens a connection": Row(
+        ("nat PREROUTING DROP", "nat PREROUTING -s 10.0.2.0/24 -j ACCEPT", NAT_ON),
+        (udp(A, C), udp(C, A, (40001, 80))),
+        (1, 0),
+        ("n:br0 out [n:br0>a:eth0] 10.0.2.2:40001>10.0.1.2:80 ttl63 len33",),
+        ("n:eth0 out [n:eth0>c:eth0] 10.0.1.2:40000",),
+    ),
+    "a packet is SNAT only when POSTROUTING has decided so: here the answer": Row(
+        (
+            "nat POSTROUTING -p udp -o eth0 -j SNAT --to-source 10.0.2.1",
+            "filter FORWARD -m conntrack --ctstate SNAT",
+            "filter FORWARD -m conntrack ! --ctstate SNAT,DNAT",
+        ),
+        (udp(A, C), udp(C, N2, (53, 40000))),
+        (1, 3, 1),
+    ),
+    "a router that tracks lets a datagram leave in the pieces that it came in": Row(
+        (NAT_ON,),
+        pieces(C, A, 1376, 104, 800),
+        seen=(
+            "n:br0 out [n:br0>a:eth0] 10.0.2.2:40000>10.0.1.2:53 ttl63 len1396 frag 0+",
+            "n:br0 out [n:br0>a:eth0] 10.0.2.2>10.0.1.2 ttl63 frag 1376+",
+            "n:br0 out [n:br0>a:eth0] 10.0.2.2>10.0.1.2 ttl63 frag 1480",
+        ),
+    ),
+    "... even if the whole would fit": Row(
+        (NAT_ON,),
+        pieces(C, A, 104, 1000),
+        seen=(
+            "n:br0 out [n:br0>a:eth0] 10.0.2.2:40000>10.0.1.2:53 ttl63 len124 frag 0+",
+            "n:br0 out [n:br0>a:eth0] 10.0.2.2>10.0.1.2 ttl63 frag 104",
+        ),
+    ),
+    "... and their don't-fragment bit stops nobody, and is lost": Row(
+        (NAT_ON,),
+        pieces(C, A, 1000, 1000, df=True),
+        seen=(
+            "n:eth0 in [c:eth0>n:eth0] 10.0.2.2>10.0.1.2 ttl64 DF frag 1000",
+            "n:br0 out [n:br0>a:eth0] 10.0.2.2>10.0.1.2 ttl63 frag 1000",
+        ),
+    ),
+    "a bridge that tracks, the same": Row(
+        (NAT_ON,),
+        pieces(A, B, 104, 1000),
+        seen=(
+            "n:p-b out [a:eth0>b:eth0] 10.0.1.2:40000>10.0.1.3:53 ttl64 len124 frag 0+",
+            "n:p-b out [a:eth0>b:eth0] 10.0.1.2>10.0.1.3 ttl64 frag 104",
+        ),
+        unseen=("len1124",),
+    ),
+    "... if no piece is longer than its MTU": Row(
+        (NAT_ON,),
+        pieces(A, B, 1480, 800),
+        seen=(
+            "n:p-b out [a:eth0>b:eth0] 10.0.1.2:40000>10.0.1.3:53 ttl64 len1500 frag 0+",
+            "n:p-b out [a:eth0>b:eth0] 10.0.1.2>10.0.1.3 ttl64 frag 1480",
+        ),
+        unseen=("len2300",),
+    ),
+    "what br_netfilter put together is routed as if it had never been cut, if it fits": Row(
+        (NAT_ON,),
+        pieces(A, C, 104, 1000),
+        seen=("n:eth0 out [n:eth0>c:eth0] 10.0.1.2:40000>10.0.2.2:53 ttl63 len1124",),
+    ),
+    "... and in its old pieces if not": Row(
+        (NAT_ON,),
+        pieces(A, C, 104, 1376, 800, df=True),
+        seen=("n:eth0 out [n:eth0>c:eth0] 10.0.1.2>10.0.2.2 ttl63 frag 104+",),
+    ),
 }  # fmt: skip
 
 
@@ -295,7 +387,6 @@ def test_nth_needs_a_packet_number() -> None:
 def test_the_fragments_of_a_datagram_share_the_tunnels_source_port() -> None:
     """ip_copy_metadata copies the flow's hash, so VXLAN sends all pieces from one port."""
     from k8snetlib.linux import vxlan
-    from k8snetlib.linux.fragment import split
     from k8snetlib.packet import Ethernet
 
     link = Ethernet("02:00:00:00:00:01", "02:00:00:00:00:02")

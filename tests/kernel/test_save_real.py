@@ -18,6 +18,7 @@ from k8snetlib.linux.netfilter.syntax import MATCHES, TARGETS
 from k8snetlib.linux.netfilter.tables import Ruleset
 from tests.conftest import require_root, require_tool
 from tests.kernel.random_cases import ruleset
+from tests.linux.test_details_tools import LINKS
 
 #: (table, chain, rules as people write them)
 SPELLINGS = {
@@ -57,6 +58,8 @@ SPELLINGS = {
         -p tcp -m multiport --dports 80,443,8000:8080 -j ACCEPT
         -p udp -m multiport ! --sports 53 -j ACCEPT
         -p tcp -m multiport --ports 1,2,3 -j ACCEPT
+        -p sctp -m sctp --dport 80 -j ACCEPT
+        -p sctp -m sctp ! --sport 80:90 --dport 80 -j ACCEPT
     """),
     "icmp": ("filter", "FORWARD", """
         -p icmp --icmp-type 8 -j ACCEPT
@@ -233,6 +236,26 @@ def test_a_random_ruleset_prints_as_the_real_one(netns: str, seed: int) -> None:
 
 
 @pytest.mark.root
+@pytest.mark.parametrize(("commands", "refused"), LINKS.values(), ids=LINKS)
+def test_jumps_may_lead_as_far_as_noted(netns: str, commands: list[str], refused: str) -> None:
+    require_tool("iptables")
+    for command in ("-F", "-X", *commands):
+        done = subprocess.run(
+            ["ip", "netns", "exec", netns, "iptables", *command.split()],
+            text=True, capture_output=True, check=False,
+        )  # fmt: skip
+        if command != commands[-1]:
+            assert done.returncode == 0, done.stderr
+    said = (
+        "RULE_{} failed (Too many links): rule in chain {}".format(*refused.split())
+        if refused
+        else ""
+    )
+    assert said in done.stderr
+    assert bool(done.returncode) is bool(refused)
+
+
+@pytest.mark.root
 def test_what_we_print_is_taken_and_printed_unchanged(netns: str) -> None:
     for seed in range(20, 30):
         text = ours("\n".join(ruleset(random.Random(seed))) + "\n") + "\n"
@@ -241,7 +264,8 @@ def test_what_we_print_is_taken_and_printed_unchanged(netns: str) -> None:
 
 
 def test_the_table_names_every_match_and_target() -> None:
-    """Nothing that ``syntax`` knows may be missing above (ipsets cannot be made on every machine)."""
+    """Nothing that ``syntax`` knows may be missing above (ipsets, nfacct's counters and IPVS are not
+    to be had on every machine)."""
     said = " ".join(rules for _, _, rules in SPELLINGS.values())
-    assert {m for m in MATCHES if f"-m {m}" not in said} - {"icmp"} == {"set"}
+    assert {m for m in MATCHES if f"-m {m}" not in said} - {"icmp"} == {"set", "nfacct", "ipvs"}
     assert not {t for t in TARGETS if f"-j {t}" not in said}

@@ -99,6 +99,8 @@ def test_what_the_real_ones_refuse_is_refused_in_their_words(pair: tuple[Cluster
 
 NARROW = ("switch", "ip link set p-node2 mtu 1400")
 FIREWALLED = ("switch", "sysctl -w net.bridge.bridge-nf-call-iptables=1")
+NARROW_BRIDGE = ("switch", "ip link set br0 mtu 1400")
+TRACKING = ("switch", "iptables -A FORWARD -m conntrack --ctstate INVALID -j DROP")
 NEW_VTEP = ("node2", f"ip link set flannel.1 address {NEW}")
 
 
@@ -124,11 +126,14 @@ CASES = {
     "vxlan": (("vxlan", NARROW), (echo(1326), echo(1327), upload(500), upload(5000)),
               "delivered lost delivered lost"),
     "a firewalled bridge": (("host-gw", NARROW, FIREWALLED),
-                            (echo(1372), echo(1373), echo(1373)._replace(df=False)),
-                            "delivered lost delivered"),
+                            (echo(1372), echo(1373), echo(1373)._replace(df=False), WHOLE),
+                            "delivered lost delivered lost"),
     "a firewalled bridge with MTU 1400": (
-        ("host-gw", NARROW, FIREWALLED, ("switch", "ip link set br0 mtu 1400")),
-        (echo(1373), echo(1373)._replace(df=False)), "lost delivered"),
+        ("host-gw", NARROW, FIREWALLED, NARROW_BRIDGE),
+        (echo(1373), echo(1373)._replace(df=False), WHOLE), "lost delivered refused"),
+    "a firewalled bridge with MTU 1400 that tracks": (
+        ("host-gw", NARROW, FIREWALLED, NARROW_BRIDGE, TRACKING),
+        (WHOLE, echo(1373)._replace(df=False)), "lost delivered"),
     "a new VTEP": (("vxlan", NEW_VTEP), (echo(56), Send("node1", "192.168.66.12", proto="icmp")),
                    "lost delivered"),
 }  # fmt: skip

@@ -11,8 +11,8 @@ import yaml
 from k8snetlib import Cluster
 from k8snetlib.address import Prefix
 from k8snetlib.errors import BadManifest
-from k8snetlib.kube.api import Container, Listen, example_spec
-from k8snetlib.kube.manifests import PassedOver, read_manifests, write_manifests
+from k8snetlib.kube.api import Container, ContainerPort, EndpointPort, Listen, example_spec
+from k8snetlib.kube.manifests import Noted, PassedOver, read_manifests, write_manifests
 
 NODE = """\
 apiVersion: v1
@@ -77,12 +77,36 @@ spec:
 """
 
 
+DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector:
+    matchLabels: {app: web}
+  template:
+    metadata:
+      labels: {app: web}
+    spec:
+      containers:
+      - {name: main, image: example, ports: [{containerPort: 80}]}
+"""
+
+
 def read(tmp_path, *documents, name="all.yaml"):
     file = tmp_path / name
     file.write_text("---\n".join(documents), encoding="utf-8")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         return read_manifests(file)
+
+
+def ready(spec):
+    """The addresses that are ready behind the first Service."""
+    service = spec.services[0]
+    own = [s for s in spec.slices if (s.namespace, s.service) == (service.namespace, service.name)]
+    return [endpoint.ip for s in own for endpoint in s.endpoints if endpoint.ready]
 
 
 # -- round trip -----------------------------------------------------------------------------------
@@ -103,8 +127,8 @@ def odd_spec():
     "spec",
     [
         *(example_spec(b, m) for b in ("udp", "vxlan", "host-gw") for m in ("iptables", "ipvs")),
-        example_spec()._replace(services=()),
-        example_spec()._replace(pods=(), services=()),
+        example_spec()._replace(services=(), slices=()),
+        example_spec()._replace(pods=(), services=(), slices=()),
         odd_spec(),
     ],
     ids=lambda spec: f"{spec.network.backend}-{spec.network.proxy_mode}-{len(spec.pods)}pods",
@@ -158,8 +182,9 @@ def test_json_lists_and_folders(tmp_path):
     (tmp_path / "notes.txt").write_text("not a manifest", encoding="utf-8")
     spec = read_manifests(tmp_path)
     assert [n.name for n in spec.nodes] == ["n1"]
-    assert spec.services[0].endpoints == ("a",)
-    assert spec.services[0].ports[0].target_port == 8080
+    assert ready(spec) == ["10.2.1.5"]
+    assert spec.services[0].ports[0].target_port == "web"
+    assert spec.slices[0].ports == (EndpointPort("", "tcp", 8080),)
 
 
 def test_without_a_network_document(tmp_path):
@@ -171,11 +196,11 @@ def test_without_a_network_document(tmp_path):
 
 
 ENDPOINTS = [
-    ("by-selector", (SERVICE,), ("a",)),
-    ("other-namespace", (SERVICE.replace("name: s", "name: s\n  namespace: other"),), ()),
-    ("not-ready", (SERVICE, SLICE.replace("ready: true", "ready: false")), ()),
-    ("by-address", (SERVICE, SLICE), ("a",)),
-    ("no-selector", (SERVICE.replace("selector: {app: a}", "").replace("web}", "8080}"),), ()),
+    ("by-selector", (SERVICE,), ["10.2.1.5"]),
+    ("other-namespace", (SERVICE.replace("name: s", "name: s\n  namespace: other"),), []),
+    ("not-ready", (SERVICE, SLICE.replace("ready: true", "ready: false")), []),
+    ("by-address", (SERVICE, SLICE), ["10.2.1.5"]),
+    ("no-selector", (SERVICE.replace("selector: {app: a}", "").replace("web}", "8080}"),), []),
 ]
 
 
@@ -184,7 +209,7 @@ ENDPOINTS = [
 )
 def test_endpoints(tmp_path, documents, endpoints):
     documents = [d.replace("targetPort: web", "targetPort: 8080") for d in documents]
-    assert read(tmp_path, NODE, POD, *documents).services[0].endpoints == endpoints
+    assert ready(read(tmp_path, NODE, POD, *documents)) == endpoints
 
 
 LISTENS = [
@@ -198,17 +223,18 @@ LISTENS = [
 @pytest.mark.parametrize(("text", "sockets"), LISTENS, ids=[text or "none" for text, _ in LISTENS])
 def test_what_a_container_listens_on(tmp_path, text, sockets):
     pod = POD.replace("  labels:", f"  annotations: {{k8snetlib/listen: '{text}'}}\n  labels:")
-    assert read(tmp_path, NODE, pod).pods[0].containers == (Container("main", sockets),)
+    ports = (ContainerPort(8080, name="web"),)
+    assert read(tmp_path, NODE, pod).pods[0].containers == (Container("main", sockets, ports),)
 
 
 PASSED = [
-    ("unknown-kind", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n", "Deployment default/d"),
+    ("unknown-kind", "apiVersion: batch/v1\nkind: Job\nmetadata: {name: d}\n", "Job default/d"),
     ("other-group", "apiVersion: x.io/v1\nkind: Service\nmetadata: {name: d}\n", "Service default/d"),
-    ("host-network", POD.replace("spec:\n", "spec:\n  hostNetwork: true\n"), "uses its host's network"),
     ("finished", POD.replace("Running", "Succeeded"), "which has ended"),
-    ("headless", SERVICE.replace("10.96.0.7", "None"), "which is headless"),
+    ("waiting", POD.replace("Running", "Pending").replace("  podIP: 10.2.1.5\n", ""), "which does not run yet"),
+    ("nowhere", POD.replace("spec:\n", "spec:\n  nodeSelector: {disk: ssd}\n").replace("  nodeName: n1\n", ""), "no node has the labels"),
+    ("ipv6-pod", POD.replace("10.2.1.5", "'fd00::5'"), "which has no IPv4 address"),
     ("ipv6-slice", SLICE.replace("IPv4", "IPv6"), "not for IPv4"),
-    ("stray-endpoint", SERVICE.replace("web", "80") + "---\n" + SLICE.replace("10.2.1.5", "10.2.1.99"), "no pod of these"),
 ]  # fmt: skip
 
 
@@ -220,6 +246,19 @@ def test_passed_over_and_named(tmp_path, text, says):
         spec = read_manifests(file)
     assert len(caught) == 1 and says in str(caught[0].message)
     assert [n.name for n in spec.nodes] == ["n1"]
+
+
+def test_a_stray_endpoint_is_kept_and_named(tmp_path):
+    """kube-proxy sends packets there as well; only the pod that it names is unknown here."""
+    stray = SLICE.replace("10.2.1.5]", "10.2.1.99]\n  targetRef: {kind: Pod, name: gone}")
+    file = tmp_path / "x.yaml"
+    file.write_text("---\n".join((NODE, POD, SERVICE, stray)), encoding="utf-8")
+    with pytest.warns(
+        Noted, match=r"10\.2\.1\.99, .* Service default/s, is no pod of these"
+    ) as caught:
+        spec = read_manifests(file)
+    assert len(caught) == 1
+    assert ready(spec) == ["10.2.1.99"] and spec.slices[0].endpoints[0].pod == ""
 
 
 # -- refusals: the text, and what the message must contain ---------------------------------------
@@ -234,18 +273,19 @@ BAD = [
     ("bad-cidr", NODE.replace("10.2.1.0/24", "10.2.1.7/24"), "line 6: Node n1: spec.podCIDR is wrong: '10.2.1.7/24' has host bits set"),
     ("bad-address", NODE.replace("172.16.0.11", "172.16.0.300"), "status.addresses[0].address is wrong"),
     ("no-internal-ip", NODE.replace("InternalIP", "Hostname"), "status.addresses has no IPv4 address of type InternalIP"),
-    ("no-node", POD, "have no Node"),
-    ("unscheduled", NODE + "---\n" + POD.replace("  nodeName: n1\n", ""), "document 2, line 17: Pod default/a: spec.nodeName is missing"),
-    ("no-pod-ip", NODE + "---\n" + POD.replace("  podIP: 10.2.1.5\n", ""), "status.podIP is missing"),
     ("bad-port", NODE + "---\n" + POD.replace("8080", "80800"), "spec.containers[0].ports[0].containerPort is 80800"),
     ("bad-proto", NODE + "---\n" + POD.replace("containerPort:", "protocol: TCPP, containerPort:"), "protocol is 'TCPP'"),
     ("no-containers", NODE + "---\n" + POD.partition("  containers:")[0] + "status: {podIP: 10.2.1.5}\n", "spec.containers is missing or empty"),
     ("bad-listen", NODE + "---\n" + POD.replace("  labels:", "  annotations: {k8snetlib/listen: main=x}\n  labels:"), "metadata.annotations.k8snetlib/listen is wrong"),
     ("listen-of-nobody", NODE + "---\n" + POD.replace("  labels:", "  annotations: {k8snetlib/listen: 'x=0.0.0.0:1/tcp'}\n  labels:"), "names the container 'x'"),
-    ("twice", NODE + "---\n" + NODE, "Node n1 is there twice"),
-    ("no-cluster-ip", NODE + "---\n" + SERVICE.replace("  clusterIP: 10.96.0.7\n", ""), "Service default/s: spec.clusterIP is missing"),
+    ("twice", NODE + "---\n" + NODE, "all.yaml: document 2, line 13: Node n1 is there twice, first in "),
+    ("twice-from", NODE + "---\n" + NODE, "all.yaml: document 1, line 3."),
+    ("ip-twice", SERVICE + "---\n" + SERVICE.replace("name: s", "name: t"), "Service default/t: cluster IP 10.96.0.7 is there twice"),
+    ("node-port-twice", SERVICE.replace("targetPort: web", "nodePort: 30001").replace("spec:", "spec:\n  type: NodePort") + "---\n" + SERVICE.replace("name: s", "name: t").replace("10.96.0.7", "10.96.0.8").replace("targetPort: web", "nodePort: 30001"), "node port 30001 is there twice"),
+    ("selector-of-others", DEPLOYMENT.replace("labels: {app: web}", "labels: {app: wob}"), "line 10: Deployment default/web: spec.template.metadata.labels lacks app=web"),
+    ("no-template", DEPLOYMENT.partition("  template")[0], "spec.template is missing"),
+    ("range-too-small", NETWORK.replace("10.2.0.0/16", "10.2.0.0/24, SubnetLen: 24") + "---\n" + "---\n".join(NODE.replace("n1", n).replace("  podCIDR: 10.2.1.0/24\n", "  taints: []\n").replace(".11", f".1{n[1]}") for n in ("n1", "n2")), "Node n2: no /24 of 10.2.0.0/24 is free"),
     ("bad-type", NODE + "---\n" + SERVICE.replace("spec:", "spec:\n  type: NodePorts"), "spec.type is 'NodePorts'"),
-    ("unknown-port-name", NODE + "---\n" + POD + "---\n" + SERVICE.replace("targetPort: web", "targetPort: wob"), "names the target port 'wob'"),
     ("bad-backend", NODE + "---\n" + NETWORK.replace("10.2.0.0/16", "10.2.0.0/16, Backend: {Type: vxlam}"), "spec.flannel.Backend.Type is 'vxlam'"),
     ("two-networks", NODE + "---\n" + NETWORK + "---\n" + NETWORK, "a second time"),
     ("bad-mtu", NODE + "---\n" + NETWORK.replace("underlay: {", "underlay: {mtu: 20, "), "spec.underlay.mtu is 20"),
@@ -268,7 +308,7 @@ def test_refused(tmp_path, text, says):
         ("x.yaml", b"\xff\xfe\x00", "not UTF-8"),
         ("x.yaml", b"a: \x00", "this is not YAML"),
         ("x.yaml", b"a: &a [*a]", "this is not YAML"),
-        ("x.yaml", b"", "have no Node"),
+        ("x.yaml", b"", "There is no object in "),
         ("x.yaml", b"a: !!python/object:os.system {}", "this is not YAML"),
     ],
     ids=["json", "not-utf8", "nul", "recursive", "empty", "python-tag"],

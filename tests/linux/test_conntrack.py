@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from k8snetlib import Cluster, Exchange
-from k8snetlib.linux.conntrack import INVALID, TIMEOUTS, Connection, Table, Tuple, tuple_of
+from k8snetlib.errors import BadCommand
+from k8snetlib.linux.conntrack import FULL, INVALID, TIMEOUTS, Connection, Table, Tuple, tuple_of
 from k8snetlib.linux.netfilter.rule import Nat
 from k8snetlib.linux.netfilter.save import restore
 from k8snetlib.packet import (
@@ -152,10 +153,11 @@ def test_a_dropped_first_packet_leaves_nothing_behind() -> None:
 def test_a_full_table_refuses_new_connections() -> None:
     table = Table(limit=1)
     feed(table, tcp(SYN))
-    seen = table.track(udp(), 0.0)
-    assert seen.conn is not None
-    assert table.confirm(seen.conn) == "the conntrack table is full (1 connections)"
+    assert table.track(udp(), 0.0) is FULL
     assert feed(table, tcp(SYN))[0] == "NEW", "a known connection goes on"
+    assert table.track(udp(), 121.0).word == "NEW", "the known one is over its time"
+    table.limit = 0
+    assert table.track(udp(), 0.0).word == "NEW", "0 is no limit"
 
 
 # -- NAT: the choice of a tuple -------------------------------------------------------------------
@@ -316,12 +318,39 @@ def test_redirect_and_output_dnat() -> None:
     assert cluster.connect("node1", "10.96.0.10", 80).ok
 
 
-def test_a_full_conntrack_table_drops_new_connections_with_a_reason() -> None:
+@pytest.mark.parametrize(
+    ("room", "outcomes"),
+    [(0, ["dropped", "dropped"]), (1, ["delivered", "dropped"]), (2, ["delivered", "delivered"])],
+)
+def test_a_full_conntrack_table_drops_new_connections(room: int, outcomes: list[str]) -> None:
+    """Found by who looks at the count and the limit; what is known already goes on."""
     cluster = cluster_with("-A POSTROUTING -o eth0 -s 10.1.15.0/24 -j MASQUERADE")
-    cluster["node1"].conntrack.limit = 0
-    exchange = cluster.connect("web2", "ext", 80)
-    assert exchange.outcome == "dropped"
-    assert "the conntrack table is full" in exchange.reason
+    node1 = cluster["node1"]
+    assert cluster.ping("web2", "ext", sport=7).ok
+    count = int(node1.sh("sysctl -n net.netfilter.nf_conntrack_count"))
+    assert count == int(node1.sh("conntrack -C")) > 0
+    node1.sh(f"sysctl -w net.netfilter.nf_conntrack_max={count + room}")
+    exchanges = [cluster.connect("web2", "ext", 80, sport=4000 + n) for n in range(2)]
+    assert [exchange.outcome for exchange in exchanges] == outcomes
+    for exchange in exchanges:
+        said = f"nf_conntrack: table full, dropping packet ({count + room} connections)"
+        assert exchange.ok or said in exchange.reason
+    assert cluster.ping("web2", "ext", sport=7).ok
+    cluster.advance("10d")
+    assert cluster.connect("web2", "ext", 80).ok or not room
+
+
+@pytest.mark.parametrize(
+    ("netns", "words", "says"),
+    [
+        ("node1", "net.netfilter.nf_conntrack_count=1", "permission denied on key"),
+        ("web1", "net.netfilter.nf_conntrack_max=1", "permission denied on key"),
+        ("node1", "net.netfilter.nf_conntrack_max=-1", "Invalid argument"),
+    ],
+)
+def test_what_the_limit_cannot_be(netns: str, words: str, says: str) -> None:
+    with pytest.raises(BadCommand, match=says):
+        Cluster.example()[netns].sh(f"sysctl -w {words}")
 
 
 def test_a_clone_has_connections_of_its_own() -> None:

@@ -66,7 +66,7 @@ def said(traces: tuple[Trace, ...], ns: str, stage: str) -> list[tuple[str, str]
 
 def warm(rules: str = "") -> Cluster:
     """All neighbours known; then rules on node1."""
-    cluster = Cluster.example()
+    cluster = Cluster.example(proxy_mode="none")
     for target in ("web1", "backend", "node1", "client"):
         cluster.ping("web2", target)
     if rules:
@@ -229,6 +229,10 @@ SOURCES = {
         Route(Prefix.parse("10.3.0.0/16"), "docker0", via="10.2.0.9"),
         "10.2.0.1",
     ),
+    "a link of two hosts (RFC 3021)": (
+        Route(Prefix.parse("10.3.0.0/16"), "docker0", via="10.5.0.1"),
+        "10.5.0.0",
+    ),
     "the subnet itself": (Route(Prefix.parse("10.2.0.0/24"), "docker0"), "10.2.0.1"),
     "the first": (Route(Prefix.parse("10.3.0.0/16"), "docker0"), "10.1.15.1"),
     "a /32 is nobody's neighbour": (Route(Prefix.parse("10.4.0.1/32"), "docker0"), "10.1.15.1"),
@@ -242,6 +246,7 @@ def test_the_source_address(route: Route, source: str) -> None:
     ns = Cluster.example()["node1"]
     ns.add_address("docker0", "10.2.0.1/24")
     ns.add_address("docker0", "10.4.0.1/32")
+    ns.add_address("docker0", "10.5.0.0/31")
     assert ns.source_for(route) == source
 
 

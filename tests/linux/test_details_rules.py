@@ -32,6 +32,7 @@ from k8snetlib.packet import (
 )
 from tests.linux.test_conntrack import HANDSHAKE, feed, tcp
 from tests.linux.test_details import WEB2, said, walk, warm
+from tests.packets import loaded
 
 # -- conntrack ------------------------------------------------------------------------------------
 
@@ -298,6 +299,7 @@ PRINTED = {
         for typed, shown in {
             "6/min": "6/min", "2/hour": "2/hour", "3/day": "3/day", "5/second": "5/sec",
             "120/min": "2/sec", "7/hour": "7/hour", "20/minute": "20/min", "36/hour": "36/hour",
+            "9953/hour": "9955/hour", "50000/day": "50000/day", "54000/day": "2250/hour",
         }.items()
     },
     **{
@@ -348,7 +350,7 @@ def test_a_refusal_points_at_the_word(text: str, says: str) -> None:
     ],
 )  # fmt: skip
 def test_physdev(text: str, ports: tuple[str, str], hit: bool) -> None:
-    p = Probe(Cluster.example()["node1"], SEGMENT, "docker0", "docker0", 0, 0.0, lambda: 0.5)
+    p = Probe(Cluster.example()["node1"], SEGMENT, "docker0", "docker0", 0, 0.0, loaded(0.5))
     p.physin, p.physout = ports
     assert all(test(p) for test in parse_rule(f"-m physdev {text}").compile()) is hit
 
@@ -376,7 +378,7 @@ def test_every_rejection_is_told_by_its_name(what: str, reason: str) -> None:
 )
 def test_matching_at_the_edges(text: str, packet: Packet, hit: bool) -> None:
     """In the kernel's tcp_mt and udp_mt a later fragment matches nothing."""
-    p = Probe(Cluster.example()["node1"], packet, "docker0", "eth0", 0, 0.0, lambda: 0.5)
+    p = Probe(Cluster.example()["node1"], packet, "docker0", "eth0", 0, 0.0, loaded(0.5))
     assert all(test(p) for test in parse_rule(text).compile()) is hit
 
 
@@ -391,7 +393,7 @@ def test_matching_at_the_edges(text: str, packet: Packet, hit: bool) -> None:
 )  # fmt: skip
 def test_matches_that_count(text: str, times: range, hits: list[int]) -> None:
     ns, (test,) = Cluster.example()["node1"], parse_rule(text).compile()
-    found = [test(Probe(ns, SEGMENT, "", "", 0, float(t), lambda: 0.0)) for t in times]
+    found = [test(Probe(ns, SEGMENT, "", "", 0, float(t), loaded(0.0))) for t in times]
     assert [n for n, hit in enumerate(found) if hit] == hits
 
 
@@ -402,7 +404,7 @@ def test_recent_keeps_twenty_time_stamps() -> None:
         (test,) = parse_rule(f"-m recent {action} --name {action[2:]} --rsource").compile()
         ns.recent.setdefault(action[2:], {}).setdefault(0x0A010F02, (0.0,))
         for now in range(30):
-            assert test(Probe(ns, SEGMENT, "", "", 0, float(now), lambda: 0.0))
+            assert test(Probe(ns, SEGMENT, "", "", 0, float(now), loaded(0.0)))
         assert ns.recent[action[2:]][0x0A010F02] == tuple(map(float, range(10, 30)))
 
 

@@ -26,6 +26,7 @@ from k8snetlib.packet import (
     Tcp,
     Udp,
 )
+from tests.packets import loaded
 
 KERNEL = Path(__file__).parents[1] / "kernel"
 
@@ -94,7 +95,7 @@ MISTAKES = {
     "-p tcp --dport 90:80": r"column 16: the range 90:80 runs backwards",
     "-m foo -j DROP": r"column 4: the match 'foo' is not modelled. Expected comment, tcp",
     "-s 10.1.1 -j DROP": r"column 4: '10.1.1' is no address",
-    "--dport 80 -j DROP": r"column 1: '--dport' is not known here. Expected first -m tcp",
+    "--dport 80 -j DROP": r"column 1: '--dport' is not known here. Expected first -m sctp or -m",
     "-m conntrack --ctstate FOO": r"column 24: 'FOO' is no conntrack state",
     "-m statistic --mode random --probability 2": r"'2' is no probability",
     "-j REJECT --reject-with x": r"cannot reject with 'x'",
@@ -151,7 +152,7 @@ MULTICAST = Packet(IPv4("10.1.15.2", "224.0.0.5", 89))
 def matches(text: str, packet: Packet, **probe: object) -> bool:
     """Does a rule match a packet that came into node1 by docker0 and leaves by eth0?"""
     ns = Cluster.example()["node1"]
-    p = Probe(ns, packet, "docker0", "eth0", 0, 100.0, lambda: 0.5)
+    p = Probe(ns, packet, "docker0", "eth0", 0, 100.0, loaded(0.5))
     for name, value in probe.items():
         setattr(p, name, value)
     return all(test(p) for test in parse_rule(text).compile())
@@ -227,7 +228,7 @@ def test_recent_remembers_and_forgets() -> None:
     ns = Cluster.example()["node1"]
 
     def check(text: str, now: float) -> bool:
-        p = Probe(ns, TCP_SYN, "docker0", "", 0, now, lambda: 0.0)
+        p = Probe(ns, TCP_SYN, "docker0", "", 0, now, loaded(0.0))
         return all(test(p) for test in parse_rule(text).compile())
 
     found = "-m recent --rcheck --seconds 10 --reap --name A --rsource"
@@ -244,7 +245,7 @@ def test_nth_and_limit_count() -> None:
     ns = Cluster.example()["node1"]
 
     def probe(now: float) -> Probe:
-        return Probe(ns, TCP_SYN, "", "", 0, now, lambda: 0.0)
+        return Probe(ns, TCP_SYN, "", "", 0, now, loaded(0.0))
 
     assert [rule[0](probe(0)) for _ in range(6)] == [True, False, False, True, False, False]
     limit = parse_rule("-m limit --limit 1/sec --limit-burst 2").compile()[0]
@@ -273,7 +274,7 @@ def run(text: str, packet: Packet = TCP_SYN, hook: str = "FORWARD", mark: int = 
     ruleset = Ruleset()
     restore(ruleset, text)
     table = text[1:].split()[0]
-    p = Probe(Cluster.example()["node1"], packet, "docker0", "eth0", mark, 0.0, lambda: 0.5)
+    p = Probe(Cluster.example()["node1"], packet, "docker0", "eth0", mark, 0.0, loaded(0.5))
     result = ruleset.run(table, hook, p)
     said = [str(m).split(" | ")[0] for m in result.matched]
     return [*said, result.verdict, f"mark {p.mark:#x}", f"evaluated {p.evaluated}"]
@@ -316,12 +317,13 @@ def test_a_long_chain_gives_what_a_short_one_gives_and_counts_every_rule() -> No
             if chance.random() < 0.6:
                 words.append(f"-d 10.96.0.{chance.randint(8, 12)}/32")
             if chance.random() < 0.6:
-                words.append(f"-p tcp -m tcp --dport {chance.randint(78, 82)}")
+                port = chance.choice(["78", "79", "80", "81", ":80", "81:", "79:81", "0"])
+                words.append(f"-p tcp -m tcp {chance.choice(['', '', '! '])}--dport {port}")
             rules.append(parse_rule(" ".join([*words, "-j", chance.choice(targets)])))
         chain = Chain("FORWARD", rules, "ACCEPT")
         ruleset = Ruleset()
         ruleset.put("filter", chain)
-        p = Probe(Cluster.example()["node1"], TCP_SYN, "a", "b", 0, 0.0, lambda: 0.5)
+        p = Probe(Cluster.example()["node1"], TCP_SYN, "a", "b", 0, 0.0, loaded(0.5))
         result = ruleset.run("filter", "FORWARD", p)
         hit = next((n for n, r in enumerate(rules) if all(t(p) for t in r.compile())), len(rules))
         word = str(rules[hit].target)[3:] if hit < len(rules) else "ACCEPT"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from math import inf
 
 import pytest
 
 from k8snetlib import Cluster
 from k8snetlib.errors import BadCommand, K8sNetError
-from k8snetlib.linux.clock import go_duration, go_time, journal_time
+from k8snetlib.linux.clock import go_duration, go_time, journal_time, klog_head
+from k8snetlib.linux.netns import Netns
 from k8snetlib.linux.network import Network
+from k8snetlib.linux.service import Service, install
 
 
 class Clockwork:
@@ -67,8 +70,8 @@ def test_an_agent_that_never_rests_is_stopped() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0s"), (59.5, "59.5s"), (60, "1m0s"), (82800, "23h0m0s"), (86399.25, "23h59m59.25s"),
-     (-60, "-1m0s")],
+    [(0, "0s"), (59.5, "59.5s"), (60, "1m0s"), (3599, "59m59s"), (3600, "1h0m0s"), (82800, "23h0m0s"),
+     (86399.25, "23h59m59.25s"), (-60, "-1m0s")],
 )  # fmt: skip
 def test_go_durations(seconds: float, text: str) -> None:
     assert go_duration(seconds) == text
@@ -79,6 +82,81 @@ def test_dates() -> None:
     assert journal_time(0) == "Jan 01 00:00:00"
     assert journal_time(59 * 86400 + 3661) == "Feb 29 01:01:01"
     assert go_time(366 * 86400) == "2001-01-01 00:00:00 +0000 UTC"
+
+
+def test_every_day_of_the_first_year() -> None:
+    first = datetime(2000, 1, 1)
+    for day in range(366):
+        date = first + timedelta(days=day)
+        assert go_time(day * 86400) == f"{date} +0000 UTC"
+        assert journal_time(day * 86400) == f"{date:%b %d %H:%M:%S}"
+
+
+class Job(Service):
+    """A process that wakes the agent ``a`` when it is told to end."""
+
+    def end(self) -> None:
+        self.network.agents["a"].times.append(self.now)  # type: ignore[attr-defined]
+        self.network.agents.look("a")
+
+
+def job() -> tuple[Network, Job]:
+    network = Network()
+    machine = network.add(Netns("m", "node"))
+    network.agents.add(Clockwork(network, "a", [], []))
+    service = Job(machine, "job", "a job", "/usr/bin/job", restart_sec=5)
+    install(service)
+    service.start()
+    return network, service
+
+
+def test_systemd_starts_again_what_ended_by_itself_and_counts() -> None:
+    """A start by hand begins to count anew. Source: systemd's service_start(), flush_n_restarts."""
+    network, service = job()
+    for times in (1, 2):
+        service.exited(1)
+        assert service.due() == network.now + 5
+        network.advance(4)
+        assert service.state == "activating"
+        network.advance(1)
+        assert service.running
+        assert service.journal[-2].text == (
+            f"job.service: Scheduled restart job, restart counter is at {times}."
+        )
+    service.restart()
+    service.exited(1)
+    network.advance(5)
+    assert service.journal[-2].text.endswith("restart counter is at 1.")
+
+
+def test_what_systemd_writes_when_a_unit_is_stopped() -> None:
+    _, service = job()
+    service.stop()
+    assert [line.text for line in service.journal] == [
+        "Started job.service - a job.", "Stopping job.service - a job...",
+        "job.service: Deactivated successfully.", "Stopped job.service - a job.",
+    ]  # fmt: skip
+
+
+def test_what_a_stopped_daemon_set_off_happens_at_once_but_after_it_has_stopped() -> None:
+    network, service = job()
+    agents = network.agents
+    assert not agents.busy
+    with agents.hold():
+        assert agents.busy
+    service.stop()
+    assert agents["a"].log == ["a@0"]  # type: ignore[attr-defined]
+
+
+def test_a_machine_without_a_network_starts_nothing() -> None:
+    with pytest.raises(K8sNetError, match=r"alone is in no network\."):
+        Service(Netns("alone"), "job", "a job", "/usr/bin/job").start()
+
+
+def test_klog_s_line_head() -> None:
+    """github.com/kubernetes/klog: microseconds, never rounded up to a seventh digit."""
+    assert klog_head("I", 86400.5, 7, "main.go") == "I0102 00:00:00.500000       7 main.go]"
+    assert klog_head("W", 59.9999995, 12345, "x.go") == "W0101 00:00:59.999999   12345 x.go]"
 
 
 def test_systemctl() -> None:

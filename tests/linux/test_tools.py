@@ -141,7 +141,7 @@ def test_neighbours_and_fdb_after_a_walk():
 
 #: A command, words of the refusal, words of the hint.
 REFUSALS = [
-    ("kubectl get pods", "kubectl: command not found", "Here: bridge, cat, conntrack, curl, etcdctl"),
+    ("helm list", "helm: command not found", "Here: bridge, cat, conntrack, curl, dig, etcdctl"),
     ("ipp route", "ipp: command not found", "Did you mean ip?"),
     ("ip route | grep docker0", "no '|'", "splitlines"),
     ("ip route > file", "no '>'", "returns text"),
@@ -220,6 +220,6 @@ def test_a_command_that_was_installed():
     assert twin.sh("greet") == "twin"
     with pytest.raises(BadCommand, match="Did you mean greet") as caught:
         twin.sh("gret")
-    assert "curl, greet, hostname" in caught.value.hint
+    assert "curl, dig, greet, hostname" in caught.value.hint
     with pytest.raises(BadCommand, match="command not found"):
         ns.sh("greet")

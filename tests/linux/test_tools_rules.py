@@ -168,7 +168,7 @@ PROBES = [
     ("web2", "ping -c 1 -q -W 1 10.1.15.77", "PING 10.1.15.77 (10.1.15.77) 56(84) bytes of data.\n\n"
      "--- 10.1.15.77 ping statistics ---\n"
      "1 packets transmitted, 0 received, 100% packet loss, time 0ms\n"),
-    ("web2", "ping -c 1 nobody", "ping: nobody: Name or service not known"),
+    ("node1", "ping -c 1 nobody", "ping: nobody: Name or service not known"),
     ("router", "ping -c 1 10.1.20.3", "ping: connect: Network is unreachable"),
     ("router", "traceroute 10.1.20.3", "traceroute to 10.1.20.3 (10.1.20.3), 30 hops max, "
      "60 byte packets\nconnect: Network is unreachable"),
@@ -184,7 +184,7 @@ PROBES = [
     ("web2", "curl -sSm2 10.1.15.77", "curl: (28) Connection timed out after 2000 milliseconds"),
     ("web2", "curl --connect-timeout 2 10.1.15.77", "curl: (28) Failed to connect to 10.1.15.77 "
      "port 80 after 2000 ms: Timeout was reached"),
-    ("web2", "curl http://nobody/", "curl: (6) Could not resolve host: nobody"),
+    ("node1", "curl http://nobody/", "curl: (6) Could not resolve host: nobody"),
     ("web2", "ping -c 1 10.1.15.3; tcpdump -n -t -i eth0 icmp",
      PING.splitlines()[0] + "\n" + PING.splitlines()[1] + """
 
@@ -239,7 +239,8 @@ REFUSALS = [
     ("iptables -A INPUT -o eth0 -j DROP", "Can't use -o with INPUT", "not known yet"),
     ("iptables-save -f x", "'-f' is not modelled", "-t TABLE"),
     ("iptables-restore", "nothing to read", "stdin"),
-    ("nft flush ruleset", "'nft flush ruleset' is not modelled", "nft list ruleset"),
+    ("nft monitor trace", "'nft monitor trace' is not modelled", "nft list ruleset"),
+    ("nft flush chain ip filter GUARD", "managed by iptables-nft", "with iptables"),
     ("nft list table ip nope", "No such file or directory", "filter"),
     ("conntrack -E", "'conntrack -E' is not modelled", "-L"),
     ("conntrack", "Usage", "-L"),
@@ -251,7 +252,7 @@ REFUSALS = [
     ("ping", "Destination address required", ""),
     ("traceroute", "Usage", "-n"),
     ("traceroute -A 10.1.15.3", "'-A' is not modelled", "-m HOPS"),
-    ("curl", "try 'curl --help'", "http://ADDRESS"),
+    ("curl", "try 'curl --help'", "http://HOST"),
     ("curl https://10.1.15.3/", "https is not modelled", "http://"),
     ("curl -X POST http://10.1.15.3/", "'-X' is not modelled", "-m SECONDS"),
     ("tcpdump", "which device", "-i DEV"),

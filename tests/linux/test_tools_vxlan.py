@@ -54,6 +54,16 @@ def test_what_is_not_modelled_is_said() -> None:
             node1.sh(command)
 
 
+def test_a_tunnel_s_mtu_leaves_room_for_the_outer_headers() -> None:
+    """vxlan_change_mtu(): eth0 takes 1500, and 50 of them are the outer headers'."""
+    node1 = Cluster.example("vxlan")["node1"]
+    node1.sh("ip link set flannel.1 mtu 1450")
+    with pytest.raises(BadCommand, match="Invalid argument"):
+        node1.sh("ip link set flannel.1 mtu 1451")
+    node1.sh("ip link set eth0 mtu 1501; ip link set flannel.1 mtu 1451")
+    assert " mtu 1451 " in node1.sh("ip link show flannel.1")
+
+
 def test_details_are_of_the_vxlan_device_only() -> None:
     node1 = Cluster.example("vxlan")["node1"]
     shown = node1.sh("ip -d link show flannel.1")

@@ -8,6 +8,8 @@ import pytest
 
 from k8snetlib.views import chart, scene, sheet, xray
 from k8snetlib.views.bands import BANDS_STYLE
+from k8snetlib.views.chain_map import STYLE as CHAIN_STYLE
+from k8snetlib.views.grid import GRID_STYLE
 from k8snetlib.views.matrix import MATRIX_STYLE
 from k8snetlib.views.palette import COLOURS, TEXT_ON, contrast, theme_css
 from k8snetlib.views.picture import FIGURE_STYLE
@@ -22,6 +24,8 @@ STYLES = "".join(
         chart.STYLE,
         xray.STYLE,
         BANDS_STYLE,
+        CHAIN_STYLE,
+        GRID_STYLE,
         MATRIX_STYLE,
     )
 )

@@ -9,10 +9,12 @@ address is known beforehand, since the manifests name it; it is asked for by the
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import NamedTuple
 
 from k8snetlib.address import Prefix, mac_for
+from k8snetlib.kube.api import ContainerPort
 from k8snetlib.kube.cni import invoke
 from k8snetlib.kube.cni.bridge import DEFAULT_BRIDGE
 from k8snetlib.kube.cni.result import Result
@@ -51,11 +53,32 @@ def install(node: Netns, bridge: str = DEFAULT_BRIDGE, *, hairpin: bool = True) 
     node.files[CONFLIST] = json.dumps(conflist, indent=2) + "\n"
 
 
-def plug(node: Netns, pod: PodNames, subnet: Prefix, veth: str) -> Result:
+def plug(
+    node: Netns, pod: PodNames, subnet: Prefix, veth: str, netns: str = "",
+    host_ports: Iterable[ContainerPort] = (),
+) -> Result:  # fmt: skip
     """Runs the node's conflist for a pod, with names and MAC addresses that follow from addresses.
 
-    Raises ``CniError`` as the runtime would report it.
+    ``netns`` is the name of the pod's namespace (empty: the pod's own). Raises ``CniError`` as the
+    runtime would report it.
     """
+    given = Given(
+        veth, mac_for("0a:fe", pod.ip), mac_for("02:42", pod.ip), mac_for("02:42", subnet.host(1))
+    )
+    to = _attachment(node, pod, netns, host_ports)._replace(given=given)
+    return invoke.add_list(to, node.files[CONFLIST])
+
+
+def unplug(
+    node: Netns, pod: PodNames, netns: str = "", host_ports: Iterable[ContainerPort] = ()
+) -> None:
+    """Runs DEL for a pod: its devices, its address and its ports of the node are free again."""
+    invoke.del_list(_attachment(node, pod, netns, host_ports), node.files[CONFLIST])
+
+
+def _attachment(
+    node: Netns, pod: PodNames, netns: str, host_ports: Iterable[ContainerPort]
+) -> invoke.Attachment:
     args = {
         "IgnoreUnknown": "1",
         "K8S_POD_NAMESPACE": pod.namespace,
@@ -63,9 +86,12 @@ def plug(node: Netns, pod: PodNames, subnet: Prefix, veth: str) -> Result:
         "K8S_POD_INFRA_CONTAINER_ID": pod.sandbox_id,
         "IP": pod.ip,
     }
-    given = Given(
-        veth, mac_for("0a:fe", pod.ip), mac_for("02:42", pod.ip), mac_for("02:42", subnet.host(1))
-    )
     text = ";".join(f"{key}={value}" for key, value in args.items())
-    to = invoke.Attachment(node, pod.sandbox_id, pod.name, args=text, given=given)
-    return invoke.add_list(to, node.files[CONFLIST])
+    mappings = [
+        {"hostPort": p.host_port, "containerPort": p.port, "protocol": p.proto, "hostIP": p.host_ip}
+        for p in host_ports
+    ]
+    runtime = {"portMappings": mappings} if mappings else {}
+    return invoke.Attachment(
+        node, pod.sandbox_id, netns or pod.name, args=text, capabilities=runtime
+    )

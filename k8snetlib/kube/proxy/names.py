@@ -9,13 +9,16 @@ Source: kube-proxy's iptables and nftables proxiers; names that their own tests 
 from __future__ import annotations
 
 from base64 import b32encode
+from functools import lru_cache
 from hashlib import sha256
 
 _LONGEST_NFT = 240
 
 
+@lru_cache(1 << 16)  # every node makes the same names, and a chain's is used several times
 def _hash(text: str, length: int) -> str:
-    return b32encode(sha256(text.encode()).digest()).decode()[:length]
+    """``length`` letters, a multiple of 8: of five bytes base32 makes eight letters."""
+    return b32encode(sha256(text.encode()).digest()[: length // 8 * 5]).decode()
 
 
 def service_chain(kind: str, service_port: str, proto: str) -> str:

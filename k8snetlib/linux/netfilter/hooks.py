@@ -5,7 +5,8 @@
     in ──> PREROUTING ──> route ──> FORWARD ──> POSTROUTING ──> out
                             └────> INPUT ──> process ──> OUTPUT ──┘
 
-In each hook the boxes follow their priority (``HOOKS``). conntrack looks before nat; the nat
+In each hook the boxes follow their priority (``HOOKS``), base chains of nftables among them (see
+``nftables.hooked``). conntrack looks before nat; the nat
 table's rules see only the first packet of a connection, all others are translated by what was
 decided then; a new connection is confirmed at the very end of its way through this kernel.
 
@@ -16,12 +17,13 @@ Source: the packet-flow drawing of netfilter.org; nf_nat_core.c; br_netfilter_ho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from k8snetlib.address import mask, number
 from k8snetlib.linux import icmp
-from k8snetlib.linux.conntrack import INVALID, Connection, Seen, rewrite
+from k8snetlib.linux.conntrack import FULL, INVALID, Connection, Seen, rewrite
+from k8snetlib.linux.ipvs import path
 from k8snetlib.linux.netfilter.rule import Nat, Probe, Reject
 from k8snetlib.packet import (
     ACK,
@@ -43,13 +45,22 @@ if TYPE_CHECKING:
     from k8snetlib.linux.stack import Visit
 
 #: hook -> its boxes in the kernel's order (by priority).
-HOOKS: Mapping[str, tuple[str, ...]] = {
+HOOKS: dict[str, tuple[str, ...]] = {
     "PREROUTING": ("raw", "conntrack", "mangle", "nat"),
     "INPUT": ("mangle", "filter", "security", "nat", "confirm"),
     "FORWARD": ("mangle", "filter", "security"),
     "OUTPUT": ("raw", "conntrack", "mangle", "nat", "filter", "security"),
     "POSTROUTING": ("mangle", "nat", "confirm"),
 }
+#: The same with IPVS: answers first, then requests.
+_WITH_IPVS = HOOKS | {
+    "INPUT": (*HOOKS["INPUT"][:3], "ipvs reply", "ipvs request", *HOOKS["INPUT"][3:]),
+    "FORWARD": (*HOOKS["FORWARD"], "ipvs reply"),
+    "OUTPUT": (*HOOKS["OUTPUT"][:4], "ipvs reply", "ipvs request", *HOOKS["OUTPUT"][4:]),
+}  # fmt: skip
+_BALANCER: Mapping[str, Callable[[Visit, str, Packet, str], Packet | None]] = {
+    "ipvs reply": path.reply, "ipvs request": path.request,
+}  # fmt: skip
 #: Hooks where NAT changes the source end; in the others the destination end.
 _SOURCE_HOOKS = frozenset({"INPUT", "POSTROUTING"})
 
@@ -71,10 +82,12 @@ def run_hook(
     """
     ruleset = visit.ns.ruleset
     p: Probe | None = None
-    for box in ruleset.active(hook, HOOKS[hook]):
+    boxes = _WITH_IPVS[hook] if ruleset.ipvs else HOOKS[hook]
+    for box in ruleset.active(hook, boxes):
         if box == "conntrack":
             if visit.seen is None:
-                _track(visit, hook, packet, in_dev or out_dev)
+                if not _track(visit, hook, packet, in_dev or out_dev):
+                    return None
                 p = None
         elif box == "confirm":
             if not _confirm(visit, hook, packet, in_dev or out_dev):
@@ -86,6 +99,11 @@ def run_hook(
                     return None
                 if translated is not packet:
                     packet, p = translated, None
+        elif type(box) is str and box in _BALANCER:
+            balanced = _BALANCER[box](visit, hook, packet, in_dev or out_dev)
+            if balanced is None:
+                return None
+            packet, p = balanced, None
         else:
             if p is None:
                 p = _probe(visit, packet, in_dev, out_dev, ports)
@@ -94,11 +112,14 @@ def run_hook(
     return packet
 
 
-def _ask(visit: Visit, box: str, hook: str, p: Probe) -> bool:
-    """Asks a table's rules in a hook; False: the packet ends here."""
+def _ask(visit: Visit, box: Any, hook: str, p: Probe) -> bool:
+    """Asks a table's rules in a hook (or a base chain of nftables); False: the packet ends here."""
     device = p.in_dev or p.out_dev
     p.mark, p.evaluated = visit.mark, 0
-    result = visit.ns.ruleset.run(box, hook, p)
+    if type(box) is str:
+        result = visit.ns.ruleset.run(box, hook, p)
+    else:
+        box, result = "nft", box.run(p)
     visit.mark = p.mark
     visit.evaluated += p.evaluated
     if result.verdict != "ACCEPT":
@@ -115,7 +136,7 @@ def _probe(
     visit: Visit, packet: Packet, in_dev: str, out_dev: str, ports: tuple[str, str]
 ) -> Probe:
     network = visit.network
-    p = Probe(visit.ns, packet, in_dev, out_dev, visit.mark, network.now, network.random.random)
+    p = Probe(visit.ns, packet, in_dev, out_dev, visit.mark, network.now, network.dice)
     p.physin, p.physout = ports
     if visit.through_bridge is not None:  # known as long as this kernel has the packet
         p.physin = visit.through_bridge[0].name
@@ -128,9 +149,14 @@ def _probe(
 # -- conntrack ------------------------------------------------------------------------------------
 
 
-def _track(visit: Visit, hook: str, packet: Packet, device: str) -> None:
+def _track(visit: Visit, hook: str, packet: Packet, device: str) -> bool:
+    """Finds a packet's connection; False: it ends here."""
     ns, network = visit.ns, visit.network
     seen = ns.conntrack.track(packet, network.now)
+    if seen is FULL:
+        why = "nf_conntrack: table full, dropping packet ({} connections)"
+        visit.step("conntrack", "drop", device, packet, why, (len(ns.conntrack),))
+        return False
     visit.seen = seen
     args: tuple[str, ...] = ()
     if seen is INVALID:
@@ -142,6 +168,7 @@ def _track(visit: Visit, hook: str, packet: Packet, device: str) -> None:
         why, args = "conntrack: {} the connection {}: {}", (side, _short(seen), seen.word)
     entry = seen.conn.entry if seen.conn is not None else None
     visit.step("conntrack", "pass", device, packet, why, args, entry)
+    return True
 
 
 def _short(seen: Seen) -> str:
@@ -222,16 +249,18 @@ def _decide(
     ruleset, network = visit.ns.ruleset, visit.network
     matched: tuple[Any, ...] = ()
     nat: Nat | None = None
-    if ruleset.used("nat", hook):
+    for asked in ruleset.translators(hook):
         p = _probe(visit, packet, in_dev, out_dev, ports)
         p.pinned = network.pinned
-        result = ruleset.run("nat", hook, p)
+        result = ruleset.run("nat", hook, p) if type(asked) is str else asked.run(p)
         visit.mark = p.mark
         visit.evaluated += p.evaluated
-        matched, nat = result.matched, result.nat
+        matched, nat = matched + result.matched, result.nat
         if result.verdict != "ACCEPT":
             _drop(visit, "nat", hook, packet, matched, result.reject, in_dev or out_dev)
             return None
+        if nat is not None:
+            break
     ips = _addresses(visit, nat, hook, in_dev, out_dev, packet.ip.dst)
     if nat is not None and ips is None and nat.kind in ("MASQUERADE", "REDIRECT"):
         why = "nat {}: {} has no address to give"
@@ -310,7 +339,9 @@ def _drop(
     reject: Reject | None, device: str,
 ) -> None:  # fmt: skip
     last = matched[-1] if matched else None
-    by = last.rule if last is not None and last.rule is not None else f"policy of {hook}"
+    by = f"policy of {hook if last is None else last.chain}"
+    if last is not None and last.rule is not None:
+        by = last.rule
     if reject is None:
         why = "{} {} throws it away: {}"
         visit.step(f"{box} {hook}", "drop", device, packet, why, (box, hook, by), by, None, matched)

@@ -12,6 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from k8snetlib.address import number
+from k8snetlib.linux.netfilter.match_ipvs import IpvsMatch
+from k8snetlib.linux.netfilter.nfacct import Nfacct
 from k8snetlib.linux.netfilter.probe import Probe, Test, no, quoted
 from k8snetlib.packet import Icmp, Tcp, Udp
 
@@ -54,7 +56,8 @@ class Ports(NamedTuple):
 
     def test(self) -> Test | None:
         """The test that a packet has to pass."""
-        kind = Tcp if self.proto == "tcp" else Udp
+        # No packet of the model carries SCTP, so nothing passes there.
+        kind = Tcp if self.proto == "tcp" else Udp if self.proto == "udp" else None
         source, dest, flags = self.source, self.dest, self.flags
 
         def check(p: Probe) -> bool:
@@ -228,7 +231,7 @@ class Statistic(NamedTuple):
         """The test that a packet has to pass."""
         fixed, every, negated = self.fixed, self.every, self.negated
         if self.mode == "random":
-            return lambda p: (int(p.chance() * 0x80000000) < fixed) is not negated
+            return lambda p: p.dice.hit(fixed) is not negated
         rule, first = object(), every - self.packet - 1
 
         def nth(p: Probe) -> bool:
@@ -434,7 +437,7 @@ class Physdev(NamedTuple):
 
 Match: TypeAlias = (
     Comment | Ports | IcmpType | Multiport | Conntrack | Mark | Statistic | AddrType | Recent
-    | MatchSet | Limit | Physdev
+    | MatchSet | Limit | Nfacct | Physdev | IpvsMatch
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from k8snetlib.address import number
 from k8snetlib.packet import IPv4
 
 if TYPE_CHECKING:
+    from k8snetlib.linux.chance import Dice
     from k8snetlib.linux.conntrack import Connection
     from k8snetlib.linux.netns import Netns
     from k8snetlib.packet import Packet
@@ -21,25 +22,25 @@ class Probe:
 
     ``src`` and ``dst`` are its addresses as numbers; ``in_dev`` and ``out_dev`` are device names
     ("" where the hook has none); ``physin`` and ``physout`` are the bridge's ports, for bridged
-    packets; ``state`` is conntrack's word for the packet; ``chance`` draws a number from 0 up to,
-    not including, 1; ``pinned`` is the endpoint address that chance must lead to, if somebody fixed
-    it; ``now`` is in seconds.
+    packets; ``state`` is conntrack's word for the packet; ``dice`` are what balances load;
+    ``pinned`` is the endpoint address that they must lead to, if somebody fixed it; ``now`` is in
+    seconds.
     """
 
     __slots__ = (
-        "chance", "conn", "dst", "evaluated", "in_dev", "ip", "l4", "mark", "now", "ns", "out_dev",
+        "conn", "dice", "dst", "evaluated", "in_dev", "ip", "l4", "mark", "now", "ns", "out_dev",
         "packet", "physin", "physout", "pinned", "size", "src", "state",
     )  # fmt: skip
 
     def __init__(
         self, ns: Netns, packet: Packet, in_dev: str, out_dev: str, mark: int, now: float,
-        chance: Callable[[], float],
+        dice: Dice,
     ) -> None:  # fmt: skip
         headers = packet.headers
         ip = headers[0]
         assert type(ip) is IPv4
         self.ns, self.packet, self.in_dev, self.out_dev = ns, packet, in_dev, out_dev
-        self.mark, self.now, self.chance = mark, now, chance
+        self.mark, self.now, self.dice = mark, now, dice
         self.size = packet.length
         self.ip: IPv4 = ip
         self.src, self.dst = number(ip.src), number(ip.dst)

@@ -195,6 +195,22 @@ def _physdev(key: str, flag: bool) -> Option:
     return read
 
 
+def _vproto(words: Reader, fields: Fields, negated: bool) -> None:
+    name = words.take("a protocol").lower()
+    number = {"tcp": 6, "udp": 17, "sctp": 132}.get(name, int(name) if name.isdigit() else 0)
+    if not number:
+        raise words.error(f"'{name}' is no protocol here", "tcp, udp, sctp or a number", back=1)
+    fields["vproto"] = (number, negated)
+
+
+def _virtual(key: str) -> Option:
+    def read(words: Reader, fields: Fields, negated: bool) -> None:
+        value = words.prefix().network if key == "vaddr" else words.port_range()[0]
+        fields[key] = (value, negated)
+
+    return read
+
+
 class Module(NamedTuple):
     """A match module: what it makes, and its options."""
 
@@ -214,6 +230,11 @@ MATCHES: dict[str, Module] = {
         "--sport": _ports("source"), "--source-port": _ports("source"),
         "--dport": _ports("dest"), "--destination-port": _ports("dest"),
     }, {"proto": "udp"}),
+    "sctp": Module(r.Ports, {
+        "--sport": _ports("source"), "--source-port": _ports("source"),
+        "--dport": _ports("dest"), "--destination-port": _ports("dest"),
+    }, {"proto": "sctp"}),
+    "nfacct": Module(r.Nfacct, {"--nfacct-name": _string("name", "a counter")}),
     "icmp": Module(r.IcmpType, {"--icmp-type": _icmp_type}),
     "multiport": Module(r.Multiport, {
         "--dports": _multiport("dports"), "--destination-ports": _multiport("dports"),
@@ -243,6 +264,9 @@ MATCHES: dict[str, Module] = {
         "--rdest": _constant(by="rdest"),
     }),
     "set": Module(r.MatchSet, {"--match-set": _match_set}),
+    "ipvs": Module(r.IpvsMatch, {
+        "--vproto": _vproto, "--vaddr": _virtual("vaddr"), "--vport": _virtual("vport"),
+    }),
     "limit": Module(r.Limit, {
         "--limit": _rate, "--limit-burst": _number("burst", "a count"),
     }, {"rate": "3/hour"}),

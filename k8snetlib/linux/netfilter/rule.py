@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from k8snetlib.address import Prefix, mask
+from k8snetlib.linux.netfilter.match_ipvs import IpvsMatch
 from k8snetlib.linux.netfilter.matches import (
     ADDR_TYPES,
     CT_STATES,
@@ -32,15 +33,16 @@ from k8snetlib.linux.netfilter.matches import (
     address_type,
     same_device,
 )  # fmt: skip
+from k8snetlib.linux.netfilter.nfacct import Nfacct
 from k8snetlib.linux.netfilter.probe import Probe, Test, no, quoted
 from k8snetlib.linux.netfilter.targets import Jump, Log, Nat, Reject, SetMark, Target, Verdict
 from k8snetlib.packet import PROTO_NAMES
 
 __all__ = [
-    "ADDR_TYPES", "CT_STATES", "CT_STATUS", "AddrType", "Comment", "Conntrack", "IcmpType", "Jump",
-    "Limit", "Log", "Mark", "Match", "MatchSet", "Multiport", "Nat", "Physdev", "Ports", "Probe",
-    "Recent", "Reject", "Rule", "SetMark", "Statistic", "Target", "Test", "Verdict", "address_type",
-    "quoted", "same_device",
+    "ADDR_TYPES", "CT_STATES", "CT_STATUS", "AddrType", "Comment", "Conntrack", "IcmpType",
+    "IpvsMatch", "Jump", "Limit", "Log", "Mark", "Match", "MatchSet", "Multiport", "Nat", "Nfacct",
+    "Physdev", "Ports", "Probe", "Recent", "Reject", "Rule", "SetMark", "Statistic", "Target",
+    "Test", "Verdict", "address_type", "quoted", "same_device",
 ]  # fmt: skip
 
 _PROTO_TEXT = PROTO_NAMES | {47: "gre", 50: "esp", 51: "ah", 132: "sctp"}

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 from k8snetlib.errors import unknown_name
 from k8snetlib.linux.netfilter.chain import Chain
-from k8snetlib.linux.netfilter.rule import Jump, Rule
+from k8snetlib.linux.netfilter.rule import Jump, Rule, Verdict
 from k8snetlib.linux.netfilter.syntax import RuleError, lines, parse_rule
-from k8snetlib.linux.netfilter.tables import BASE_CHAINS, Ruleset
+from k8snetlib.linux.netfilter.tables import (
+    BASE_CHAINS,
+    NO_FILTER,
+    TOO_MANY,
+    Ruleset,
+    too_many_links,
+)
 
 #: The order in which iptables-save prints the tables.
 ORDER = ("mangle", "raw", "filter", "security", "nat")
@@ -101,6 +107,8 @@ def _commit(
             if isinstance(rule.target, Jump) and rule.target.chain not in chains:
                 what = unknown_name(f"chain or target in table {table}", rule.target.chain, chains)
                 raise RuleError(f"Line {n}, column 1: chain {name}: {what}")
+            if table == "nat" and rule.target == Verdict("DROP"):
+                raise RuleError(f"Line {n}, column 1: {NO_FILTER}", "Use the filter table.")
     for gone in set(work.tables[table]) - set(chains):
         del work.tables[table][gone]
     for name, rules in chains.items():
@@ -110,3 +118,5 @@ def _commit(
         old = work.tables[table].get(name)
         if old is None or list(old.rules) != rules or old.policy != policy:
             work.put(table, Chain(name, rules, policy))
+    if too_many_links(work.tables[table]):
+        raise RuleError(f"Line {n}, column 1: RULE_APPEND failed (Too many links).", TOO_MANY)

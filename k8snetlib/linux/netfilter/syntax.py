@@ -89,7 +89,7 @@ def _option(
         if word in MATCHES[name].options:
             MATCHES[name].options[word](words, fields, negated)
             return
-    names = {6: "tcp", 17: "udp", 1: "icmp"}
+    names = {6: "tcp", 17: "udp", 132: "sctp", 1: "icmp"}
     name = names.get(head.get("proto", (0, False))[0], "")
     if name and word in MATCHES[name].options and not any(m == name for m, _ in made):
         made.append((name, dict(MATCHES[name].given)))
@@ -110,7 +110,7 @@ def _target(words: Reader, *, goto: bool) -> r.Target:
 _NEEDS = {
     "multiport": "ports", "conntrack": "module", "state": "module", "mark": "value",
     "statistic": "mode", "set": "flags", "recent": "action", "comment": "text",
-    "icmp": "kind",
+    "icmp": "kind", "nfacct": "name",
 }  # fmt: skip
 
 

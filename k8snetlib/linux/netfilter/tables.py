@@ -10,8 +10,8 @@ What may not live here: the text of rules (``syntax``), one chain (``chain``), h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from k8snetlib.errors import K8sNetError, unknown_name
 from k8snetlib.linux.netfilter.chain import (
@@ -25,6 +25,9 @@ from k8snetlib.linux.netfilter.chain import (
 )
 from k8snetlib.linux.netfilter.rule import Conntrack, Jump, Nat, Probe, Reject, Rule
 
+if TYPE_CHECKING:
+    from k8snetlib.linux.nftables.ruleset import Nftables
+
 #: table -> its base chains, in the order in which iptables-save prints them.
 BASE_CHAINS: dict[str, tuple[str, ...]] = {
     "raw": ("PREROUTING", "OUTPUT"),
@@ -35,11 +38,22 @@ BASE_CHAINS: dict[str, tuple[str, ...]] = {
 }
 
 
+#: How many chains can be entered one from another, the base chain counted (NFT_JUMP_STACK_SIZE).
+_DEEPEST = 16
+#: What to say to whom the kernel refuses a rule for it.
+TOO_MANY = (
+    f"From a base chain jumps would lead through more than {_DEEPEST} chains. Do they go round?"
+)
+#: What iptables says to whom would drop packets in the nat table.
+NO_FILTER = 'The "nat" table is not intended for filtering, the use of DROP is therefore inhibited.'
+
+
 class Result(NamedTuple):
-    """How a run through a base chain ended: ACCEPT or DROP, and what to do besides."""
+    """How a run through a base chain ended: ACCEPT or DROP, and what to do besides; ``matched`` are
+    the lines of the TRACE."""
 
     verdict: str
-    matched: tuple[Matched, ...]
+    matched: tuple[Any, ...]
     nat: Nat | None = None
     reject: Reject | None = None
 
@@ -48,18 +62,22 @@ class Ruleset:
     """All tables of one network namespace. Chains are shared between copies; counters are not.
 
     ``memory`` is what matches like ``limit`` remember, by rule; the values are immutable.
-    ``watcher`` is called when a rule or a chain changed.
+    ``watchers`` are called, by name, when a rule or a chain changed. ``nft`` are the tables of
+    nftables (None: there is none). ``ipvs``: the load balancer has virtual servers, so its boxes
+    hang in the hooks, too.
     """
 
-    __slots__ = ("_active", "_tracks", "counters", "memory", "tables", "watcher")
+    __slots__ = ("_active", "_tracks", "counters", "ipvs", "memory", "nft", "tables", "watchers")
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, Chain]] = {}
         self.counters: dict[tuple[str, str], list[list[int]]] = {}
         self.memory: dict[object, Any] = {}
-        self._active: dict[str, tuple[str, ...]] = {}
+        self.nft: Nftables | None = None
+        self.ipvs = False
+        self._active: dict[str, tuple[Any, ...]] = {}
         self._tracks: bool | None = None
-        self.watcher: Callable[[], None] | None = None
+        self.watchers: dict[str, Callable[[], None]] = {}
 
     def clone(self) -> Ruleset:
         """A copy: shares the chains, has counters of its own."""
@@ -67,6 +85,7 @@ class Ruleset:
         other.tables = {name: dict(chains) for name, chains in self.tables.items()}
         other.counters = {k: [list(c) for c in v] for k, v in self.counters.items()}
         other.memory = dict(self.memory)
+        other.nft = self.nft.clone() if self.nft is not None else None
         return other
 
     # -- reading --------------------------------------------------------------------------------
@@ -84,14 +103,46 @@ class Ruleset:
         chain = self.tables.get(table, {}).get(hook)
         return chain is not None and (bool(chain.rules) or chain.policy != "ACCEPT")
 
-    def active(self, hook: str, boxes: tuple[str, ...]) -> tuple[str, ...]:
-        """Those of a hook's boxes (tables, and conntrack's own) that can do anything at all."""
+    @property
+    def empty(self) -> bool:
+        """True if there is no table at all, of iptables or of nftables."""
+        return not self.tables and self.nft is None
+
+    @property
+    def translates(self) -> bool:
+        """True if there is something that asks about NAT: a table of iptables, or a chain."""
+        return "nat" in self.tables or (self.nft is not None and self.nft.translates)
+
+    def active(self, hook: str, boxes: tuple[str, ...]) -> tuple[Any, ...]:
+        """Those of a hook's boxes (tables, conntrack's own, and nftables' base chains) that can do
+        anything at all."""
         found = self._active.get(hook)
         if found is None:
             own = ("conntrack", "nat", "confirm") if self.tracks else ()
-            here = [box for box in boxes if box != "nat" and self.used(box, hook)]
-            found = self._active[hook] = tuple(b for b in boxes if b in own or b in here)
+            here = [
+                box for box in boxes if box[:4] == "ipvs" or (box != "nat" and self.used(box, hook))
+            ]
+            found = tuple(b for b in boxes if b in own or b in here)
+            found = self._active[hook] = self._with_chains(hook, found)
         return found
+
+    def translators(self, hook: str) -> tuple[Any, ...]:
+        """Who is asked how to translate a new connection: ``nat``, and nftables' nat chains."""
+        key = f"nat {hook}"
+        found = self._active.get(key)
+        if found is None:
+            own = ("nat",) if self.used("nat", hook) else ()
+            found = self._active[key] = self._with_chains(hook, own, nat=True)
+        return found
+
+    def _with_chains(
+        self, hook: str, boxes: tuple[str, ...], *, nat: bool = False
+    ) -> tuple[Any, ...]:
+        if self.nft is None:
+            return boxes
+        from k8snetlib.linux.nftables.hooked import merged  # only where somebody uses nft
+
+        return merged(self.nft, hook, boxes, nat=nat)
 
     @property
     def tracks(self) -> bool:
@@ -100,7 +151,9 @@ class Ruleset:
         Without one the kernel tracks nothing, and then even the nat table's rules are not asked.
         """
         if self._tracks is None:
-            self._tracks = any(_needs_conntrack(rule) for _, _, rule in self.rules())
+            self._tracks = any(_needs_conntrack(rule) for _, _, rule in self.rules()) or (
+                self.nft is not None and self.nft.tracks
+            )
         return self._tracks
 
     def rules(self) -> Iterator[tuple[str, Chain, Rule]]:
@@ -115,8 +168,21 @@ class Ruleset:
     def changed(self) -> None:
         """Rules or policies changed: what was known about them is found out again."""
         self._active, self._tracks = {}, None
-        if self.watcher is not None:
-            self.watcher()
+        for watcher in self.watchers.values():
+            watcher()
+
+    def load_nft(self, text: str, now: float = 0.0) -> int:
+        """``nft -f``: carries out a text, all or nothing; returns its number of operations.
+
+        ``now`` is the model's time in seconds. Raises ``NftError``; then nothing has changed.
+        """
+        from k8snetlib.linux.nftables.ruleset import Nftables
+
+        nft = self.nft or Nftables()
+        count = nft.load(text, self.tables, now)
+        self.nft = nft if nft.tables else None
+        self.changed()
+        return count
 
     def table(self, name: str) -> dict[str, Chain]:
         """A table, made with its base chains if it is not there yet."""
@@ -130,6 +196,21 @@ class Ruleset:
         """Puts a chain in place of the one of its name; its counters start from zero."""
         self.table(table)[chain.name] = chain
         self.counters.pop((table, chain.name), None)
+        self.changed()
+
+    def put_all(self, table: str, chains: Iterable[Chain]) -> None:
+        """Puts several chains at once."""
+        there = self.table(table)
+        for chain in chains:
+            there[chain.name] = chain
+            self.counters.pop((table, chain.name), None)
+        self.changed()
+
+    def drop_all(self, table: str, names: Iterable[str]) -> None:
+        """Takes several user chains away at once, that nobody else jumps to."""
+        for name in list(names):
+            self.table(table).pop(name, None)
+            self.counters.pop((table, name), None)
         self.changed()
 
     def new_chain(self, table: str, name: str) -> None:
@@ -256,6 +337,23 @@ class Ruleset:
                 seen.add(target.chain)
                 todo += [r.target for r in self.tables[table][target.chain].rules]
         return False
+
+
+def too_many_links(chains: Mapping[str, Chain]) -> bool:
+    """True if jumps lead from a base chain through more than 16 chains, or round in a loop.
+
+    Chains that no base chain leads to may do so: the kernel looks only when one does.
+    Source: nft_chain_validate(); seen in Linux 6.18 with iptables 1.8.9.
+    """
+    here = {name for name, chain in chains.items() if chain.policy is not None}
+    for _ in range(_DEEPEST):
+        here = {
+            rule.target.chain
+            for name in here
+            for rule in chains[name].rules
+            if isinstance(rule.target, Jump)
+        }
+    return bool(here)
 
 
 def _end(verdict: str, matched: list[Matched], target: object) -> Result:

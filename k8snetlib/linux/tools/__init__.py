@@ -24,11 +24,15 @@ from k8snetlib.linux.tools import (
     cat,
     conntrack,
     curl,
+    dig,
     hostname,
     ip,
+    ipset,
     iptables,
     iptables_save,
+    ipvsadm,
     nft,
+    nslookup,
     ping,
     ss,
     sysctl,
@@ -48,13 +52,16 @@ TOOLS: Mapping[str, Tool] = {
     "cat": cat.run,
     "conntrack": conntrack.run,
     "curl": curl.run,
+    "dig": dig.run,
     "hostname": hostname.run,
     "ip": ip.run,
+    "ipset": ipset.run,
     "journalctl": systemctl.journal,
     "iptables": iptables.run,
     "iptables-save": iptables_save.run,
+    "ipvsadm": ipvsadm.run,
     "ls": cat.ls,
-    "nft": nft.run,
+    "nslookup": nslookup.run,
     "ping": ping.run,
     "rm": cat.rm,
     "ss": ss.run,
@@ -66,6 +73,7 @@ TOOLS: Mapping[str, Tool] = {
 #: Those that read a text besides their words.
 READERS: Mapping[str, Callable[[Netns, list[str], str], str]] = {
     "iptables-restore": iptables_save.restore,
+    "nft": nft.run,
 }
 
 _BETWEEN = frozenset({";", "&&"})

@@ -3,20 +3,23 @@
 The servers of this model answer a request with one line that says who they are and whom they saw;
 that line is the page.
 
-Simplified here: http and IPv4 addresses only; no progress meter. The kernel gives a connection up
-after 131 seconds on the model's clock (ip-sysctl, tcp_syn_retries=6), so say ``-m``.
+A name is resolved first, by packets, if there is an ``/etc/resolv.conf``.
+
+Simplified here: http and IPv4 only; the first address of a name only; no progress meter. The kernel
+gives a connection up after 131 seconds on the model's clock (ip-sysctl, tcp_syn_retries=6), so say
+``-m``.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple, cast
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
 
 from k8snetlib.errors import BadCommand
-from k8snetlib.linux.exchange import send
-from k8snetlib.linux.tools.ping import no_such_name
+from k8snetlib.linux.exchange import heard, joined, send
+from k8snetlib.linux.tools.names import look_up
 from k8snetlib.linux.tools.words import Words
-from k8snetlib.packet import Slice
 from k8snetlib.trace import Exchange
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ KERNEL_PATIENCE = 131.0
 _URL = re.compile(r"(?:(\w+)://)?([^/:]+)(?::(\d+))?(/.*)?")
 _FLAGS = {"-s": "s", "--silent": "s", "-S": "S", "--show-error": "S", "-4": "4", "--ipv4": "4"}
 _SECONDS = {"-m": "all", "--max-time": "all", "--connect-timeout": "connect"}
-_HERE = "curl [-s] [-S] [-m SECONDS] [--connect-timeout SECONDS] http://ADDRESS[:PORT]/PATH"
+_HERE = "curl [-s] [-S] [-m SECONDS] [--connect-timeout SECONDS] http://HOST[:PORT]/PATH"
 
 
 class Options(NamedTuple):
@@ -42,23 +45,33 @@ class Options(NamedTuple):
 
 
 def run(ns: Netns, words: list[str]) -> str:
-    """``curl [-s] [-S] [-m S] [--connect-timeout S] http://ADDRESS[:PORT]/PATH``"""
+    """``curl [-s] [-S] [-m S] [--connect-timeout S] http://HOST[:PORT]/PATH``"""
     options = _options(words)
-    said = no_such_name(ns, options.host, "curl: (6) Could not resolve host: {}")
-    if not said:
-        limits = [s for s in (options.most, options.connect) if s is not None]
-        assert ns.network is not None, "a namespace outside of a network has nobody to ask"
-        request = (
-            f"GET {options.path} HTTP/1.1\r\nHost: {_host(options)}\r\n"
-            "User-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n"
-        )
-        exchange = send(
-            ns.network, ns, options.host, options.port, proto="tcp", payload=request.encode(),
-            patience=min(limits, default=KERNEL_PATIENCE),
-        )  # fmt: skip
-        if exchange.ok:
-            return _page(exchange, ns.name)
-        said = _complaint(exchange, options)
+    assert ns.network is not None, "a namespace outside of a network has nobody to ask"
+    limits = [s for s in (options.most, options.connect) if s is not None]
+    patience = min(limits, default=KERNEL_PATIENCE)
+    unknown = "curl: (6) Could not resolve host: {}"
+    began = ns.network.now
+    found = look_up(ns, options.host, unknown, patience if limits else inf)
+    spent = ns.network.now - began
+    if not found.ip:
+        said = unknown.format(options.host)
+        if limits and spent >= patience:
+            said = f"curl: (28) Resolving timed out after {int(spent * 1000)} milliseconds"
+        ns.network.last = found.packets or ns.network.last
+        return "" if options.silent else said
+    request = (
+        f"GET {options.path} HTTP/1.1\r\nHost: {_host(options)}\r\n"
+        "User-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n"
+    )
+    exchange = send(
+        ns.network, ns, found.ip, options.port, proto="tcp", payload=request.encode(),
+        patience=patience - spent if limits else patience,
+    )  # fmt: skip
+    ns.network.last = joined(found.packets, exchange.packets)
+    if exchange.ok:
+        return heard(exchange, ns.name).decode("utf-8", "replace").rstrip("\n")
+    said = _complaint(exchange, options, spent)
     return "" if options.silent else said
 
 
@@ -108,19 +121,8 @@ def _host(options: Options) -> str:
     return options.host if options.port == 80 else f"{options.host}:{options.port}"
 
 
-def _page(exchange: Exchange, reader: str) -> str:
-    """What the last segment with data brought to the one who asked."""
-    for trace in reversed(exchange.packets):
-        if trace.delivered and trace.end == reader and len(trace.last.packet.payload):
-            payload = trace.last.packet.payload
-            if isinstance(payload, Slice):  # reassembled: the bytes are those of the whole
-                payload = payload.packet.payload
-            return cast(bytes, payload).decode("utf-8", "replace").rstrip("\n")
-    return ""
-
-
-def _complaint(exchange: Exchange, options: Options) -> str:
-    took = int(exchange.elapsed * 1000)
+def _complaint(exchange: Exchange, options: Options, spent: float) -> str:
+    took = int((spent + exchange.elapsed) * 1000)
     connecting = f"Failed to connect to {options.host} port {options.port} after {took} ms"
     if exchange.outcome in ("lost", "dropped"):
         limit, connect = options.most, options.connect

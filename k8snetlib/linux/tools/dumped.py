@@ -4,13 +4,14 @@ A ``Dumper`` remembers the connections it has seen, since tcpdump prints sequenc
 to the first segment of each. Source: tcpdump 4.99's printers, compared with the real one
 reading the same frames in ``tests/kernel/test_tools_real2.py``.
 
-Simplified here: of what ports carry only HTTP's first line and VXLAN are recognised (the real one
-takes port 53 for DNS as well, whatever is inside).
+Simplified here: of what ports carry only HTTP's first line, VXLAN and DNS are recognised (the real
+one takes port 53 for DNS whatever is inside).
 """
 
 from __future__ import annotations
 
 from k8snetlib.address import ip_text
+from k8snetlib.linux.tools import dumped_dns
 from k8snetlib.linux.tools.services import service_name
 from k8snetlib.packet import (
     ACK,
@@ -123,6 +124,10 @@ class Dumper:
         length = sum(map(size_of, carried)) + len(payload)
         if ip.mf and isinstance(payload, Slice):  # the length in the header is the whole one's
             length = payload.packet.ip_length - 28
+        if dumped_dns.PORT in (udp.sport, udp.dport) and isinstance(payload, bytes):
+            text = dumped_dns.dumped(payload)
+            if text is not None:
+                return f"{self._ends(ip, udp)}{text}"
         return f"{self._ends(ip, udp)}UDP, length {length}"
 
     # -- TCP ------------------------------------------------------------------------------------

@@ -17,7 +17,13 @@ from k8snetlib.errors import BadCommand, nearest
 from k8snetlib.linux.netfilter import rule as r
 from k8snetlib.linux.netfilter.chain import Chain
 from k8snetlib.linux.netfilter.syntax import TARGETS, Reader, RuleError, Word, read_rule
-from k8snetlib.linux.netfilter.tables import BASE_CHAINS, Ruleset
+from k8snetlib.linux.netfilter.tables import (
+    BASE_CHAINS,
+    NO_FILTER,
+    TOO_MANY,
+    Ruleset,
+    too_many_links,
+)
 from k8snetlib.linux.tools.iptables_list import Look, chains_of, counts_of, listing
 from k8snetlib.linux.tools.services import service_port
 
@@ -136,7 +142,8 @@ def _chain(ruleset: Ruleset, line: Line) -> Chain:
     if found is None:
         names = [chain.name for chain in chains]
         near = nearest(name, names)
-        elsewhere = [table for table, chains in ruleset.tables.items() if name in chains]
+        tables = sorted(ruleset.tables, key=lambda table: table not in ("filter", "nat"))
+        elsewhere = [table for table in tables if name in ruleset.tables[table]]
         hint = f"Table {line.table} has {', '.join(names[:8])}."
         if near:
             hint = f"Did you mean {' or '.join(near)}?"
@@ -152,6 +159,8 @@ def _chain(ruleset: Ruleset, line: Line) -> Chain:
 def _read(ruleset: Ruleset, line: Line, chain: str) -> r.Rule:
     rule = parse(line.rule, _SAYS)
     target, table = rule.target, line.table
+    if table == "nat" and target == r.Verdict("DROP"):
+        raise BadCommand(NO_FILTER, "Use the filter table.")
     chains = ruleset.tables.get(table, {})
     if isinstance(target, r.Jump) and target.chain not in chains:
         names = [c.name for c in chains.values() if c.policy is None]
@@ -203,7 +212,9 @@ def parse(words: Sequence[str], says: str) -> r.Rule:
     try:
         return read_rule(Reader([Word(word, n) for n, word in enumerate(numbered, 1)]))
     except RuleError as error:
-        raise BadCommand(says + in_real_words(error.message), error.hint) from None
+        text = in_real_words(error.message)
+        bare = text.startswith("Bad argument")  # the one complaint without the program's name
+        raise BadCommand(text if bare else says + text, error.hint) from None
 
 
 #: What our parser says -> what iptables says.
@@ -262,25 +273,20 @@ def _add(ruleset: Ruleset, line: Line) -> str:
     else:
         rules.append(rule)
     _check_target(rule.target, line, chain.name, verb)
-    _check_loop(ruleset, line, chain.name, rule, verb)
+    _check_links(ruleset, line, chain, rules, verb)
     _change(ruleset, line, chain, rules)
     return ""
 
 
-def _check_loop(ruleset: Ruleset, line: Line, chain: str, rule: r.Rule, verb: str) -> None:
-    """The kernel refuses chains that lead back to themselves."""
-    todo, seen = [rule.target], set[str]()
-    while todo:
-        target = todo.pop()
-        if not isinstance(target, r.Jump) or target.chain in seen:
-            continue
-        if target.chain == chain:
-            raise BadCommand(
-                f"{_SAYS} RULE_{verb} failed (Too many links): rule in chain {chain}",
-                f"{chain} would lead back to itself.",
-            )
-        seen.add(target.chain)
-        todo += [other.target for other in ruleset.tables[line.table][target.chain].rules]
+def _check_links(
+    ruleset: Ruleset, line: Line, chain: Chain, rules: Sequence[r.Rule], verb: str
+) -> None:
+    """What the kernel refuses: a base chain from which jumps lead too far, or round in a loop."""
+    after = Chain(chain.name, rules, chain.policy)
+    if too_many_links(ruleset.tables.get(line.table, {}) | {chain.name: after}):
+        raise BadCommand(
+            f"{_SAYS} RULE_{verb} failed (Too many links): rule in chain {chain.name}", TOO_MANY
+        )
 
 
 def _delete(ruleset: Ruleset, line: Line) -> str:
@@ -360,8 +366,7 @@ def _policy(ruleset: Ruleset, line: Line) -> str:
         raise BadCommand("iptables: Bad policy name. Run `dmesg' for more information.",
                          "ACCEPT or DROP.")  # fmt: skip
     if line.table == "nat" and policy == "DROP":
-        raise BadCommand('The "nat" table is not intended for filtering, the use of DROP is '
-                         "therefore inhibited.", "Use the filter table.")  # fmt: skip
+        raise BadCommand(NO_FILTER, "Use the filter table.")
     chain = _chain(ruleset, line)
     counts = counts_of(ruleset, line.table, chain)
     ruleset.put(line.table, Chain(name, chain.rules, policy))

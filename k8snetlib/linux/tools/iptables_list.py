@@ -229,6 +229,12 @@ def _physdev(m: r.Physdev, _: Look) -> str:
     return "PHYSDEV match" + str(m).removeprefix("-m physdev")
 
 
+def _ipvs(m: r.IpvsMatch, _: Look) -> str:
+    words = [f"{'! ' * o[1]}{name} {o[0]}" for name, o in
+             (("vproto", m.vproto), ("vaddr", m.vaddr), ("vport", m.vport)) if o]  # fmt: skip
+    return " ".join(["ipvs", *words])
+
+
 _MATCHES: dict[type, Callable[[Any, Look], str]] = {
     r.Comment: lambda m, _: f"/* {m.text} */",
     r.Ports: _ports,
@@ -242,6 +248,7 @@ _MATCHES: dict[type, Callable[[Any, Look], str]] = {
     r.MatchSet: lambda m, _: f"{'! ' * m.negated}match-set {m.name} {','.join(m.flags)}",
     r.Limit: lambda m, _: f"limit: avg {m.rate} burst {m.burst}",
     r.Physdev: _physdev,
+    r.IpvsMatch: _ipvs,
 }
 
 # -- targets in words -----------------------------------------------------------------------------

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _KIND_FLAGS = {
     "lo": ("LOOPBACK",),
     "tun": ("POINTOPOINT", "MULTICAST", "NOARP"),
+    "dummy": ("BROADCAST", "NOARP"),
 }
 _ETHERNET_FLAGS = ("BROADCAST", "MULTICAST")
 
@@ -26,7 +27,7 @@ def in_order(ns: Netns) -> list[Device]:
 
 
 def peer_of(ns: Netns, device: Device) -> Device | None:
-    """The other end of a veth pair."""
+    """The other end of a veth pair; None for any other device."""
     if device.peer is None or ns.network is None:
         return None
     other = ns.network.netns.get(device.peer[0])
@@ -39,12 +40,16 @@ def has_carrier(ns: Netns, device: Device) -> bool:
         return False
     if device.kind == "veth":
         peer = peer_of(ns, device)
+        if device.peer is None:
+            return ns.open_ended
         return peer is not None and peer.up
     if device.kind == "bridge":
         ports = [ns.devices[port] for port in ns.ports.get(device.name, ())]
         return not ports or any(has_carrier(ns, port) for port in ports)
     if device.kind == "tun":
         process = ns.processes.get(device.owner or "")
+        if process is None and ns.open_ended:
+            return True
         return process is not None and bool(process.running)
     return True
 
@@ -67,7 +72,7 @@ def state(ns: Netns, device: Device) -> str:
         return "LOWERLAYERDOWN" if _lower_is_down(ns, device) else "DOWN"
     portless = device.kind == "bridge" and not ns.ports.get(device.name)
     # Nobody tells the kernel the state of these: it knows only that they work.
-    return "UNKNOWN" if device.kind in ("lo", "tun", "vxlan") or portless else "UP"
+    return "UNKNOWN" if device.kind in ("lo", "tun", "vxlan", "dummy") or portless else "UP"
 
 
 def _lower_is_down(ns: Netns, device: Device) -> bool:
@@ -85,8 +90,6 @@ def _with_index(ns: Netns, index: int) -> Device | None:
 
 def full_name(ns: Netns, device: Device) -> str:
     """``eth0@if5``: the name, and for a veth end the index of the other end in its namespace."""
-    if device.kind != "veth":
-        return device.name
     peer = peer_of(ns, device)
     return f"{device.name}@if{peer.ifindex}" if peer else device.name
 
@@ -95,7 +98,7 @@ def for_bridge_tool(ns: Netns, device: Device) -> str:
     """Name and flags as the ``bridge`` tool has them: it looks the peer's index up in the namespace
     where it runs, and prints whatever device has that number there."""
     peer = peer_of(ns, device)
-    if device.kind != "veth" or peer is None:
+    if peer is None:
         return f"{device.name}: {flags(ns, device)}"
     stranger = _with_index(ns, peer.ifindex)
     if stranger is None:
@@ -114,6 +117,8 @@ def link_netns(device: Device) -> str:
 def first_line(ns: Netns, device: Device, *, mode: bool) -> str:
     """The line that ``ip link`` and ``ip address`` begin a device with (``mode``: ip link's)."""
     queue = "pfifo_fast" if device.kind == "tun" else "noqueue"
+    if device.kind == "dummy" and not device.up:
+        queue = "noop"  # it never was up
     words = [f"{device.ifindex}: {full_name(ns, device)}: {flags(ns, device)} mtu {device.mtu}"]
     words.append(f"qdisc {queue}")
     if device.master:
@@ -121,7 +126,9 @@ def first_line(ns: Netns, device: Device, *, mode: bool) -> str:
     words.append(f"state {state(ns, device)}")
     if mode:
         words.append("mode DEFAULT")
-    words.append(f"group default qlen {500 if device.kind == 'tun' else 1000}")
+    words.append("group default")
+    if device.kind != "dummy":
+        words.append(f"qlen {500 if device.kind == 'tun' else 1000}")
     return " ".join(words)
 
 

@@ -1,11 +1,12 @@
-"""What lives here: ``nft list``: the iptables rules as the kernel's nf_tables has them.
+"""What lives here: ``nft``: nftables' own tables, and the iptables rules as nf_tables has them.
 
 ``iptables`` on a modern machine writes nf_tables rules; ``nft`` shows those. A match that stays a
 module of iptables' own is translated by nft too, but leaves its seams: a comment is nothing between
 two blanks, and what has no translation is ``xt match NAME``. Compared with nft 1.0.6.
 
-Simplified here: reading only; all built-in chains of a table that is in use are listed, and first.
-A rule whose translation was not compared with the real one is refused, not guessed.
+Simplified here: tables of iptables are listed, not changed; all built-in chains of such a table are
+listed, and first. A rule whose translation was not compared with the real one is refused, not
+guessed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from k8snetlib.errors import BadCommand
 from k8snetlib.linux.netfilter import rule as r
+from k8snetlib.linux.nftables import listing
+from k8snetlib.linux.nftables.keys import NftError
+from k8snetlib.linux.nftables.reader import read as parse
 from k8snetlib.linux.tools.iptables_list import counts_of
 from k8snetlib.packet import PROTO_NAMES
 
@@ -23,23 +27,117 @@ if TYPE_CHECKING:
     from k8snetlib.linux.netfilter.chain import Chain
     from k8snetlib.linux.netns import Netns
 
-_HERE = "nft list ruleset, nft list tables, nft list table ip TABLE, nft list chain ip TABLE CHAIN"
+_HERE = (
+    "nft list ruleset, nft list tables, nft list { table | chain | set | map } …, nft -f - with a "
+    "text, nft { add | create | insert | delete | destroy | flush } …"
+)
+_CHANGES = ("add", "create", "insert", "delete", "destroy", "flush")
 _NAT_PRIORITY = {"PREROUTING": "dstnat", "INPUT": "100", "OUTPUT": "-100", "POSTROUTING": "srcnat"}
 _LEVELS = ("emerg", "alert", "crit", "err", "warn", "notice", "info", "debug")
 
 
-def run(ns: Netns, words: list[str]) -> str:
-    """``nft list ruleset | tables | table ip TABLE | chain ip TABLE CHAIN``"""
-    match [word for word in words if word != "-n"]:
-        case ["list", "ruleset"] | ["list", "ruleset", "ip"]:
-            return "\n".join(_table(ns, name) for name in ns.ruleset.tables)
-        case ["list", "tables"] | ["list", "tables", "ip"]:
-            return "\n".join(f"table ip {name}" for name in ns.ruleset.tables)
-        case ["list", "table", *_, name]:
-            return _table(ns, name)
-        case ["list", "chain", *_, table, name]:
-            return _table(ns, table, name)
+def run(ns: Netns, words: list[str], stdin: str = "") -> str:
+    """``nft list …``, ``nft add …`` and the like; ``nft -f -`` reads commands from ``stdin``."""
+    left = [word for word in words if word != "-n"]
+    if left[:1] == ["list"]:
+        return _list(ns, left[1:])
+    if left == ["-f", "-"]:
+        return _change(ns, stdin)
+    if left[:1] and left[0] in _CHANGES:
+        return _change(ns, _typed(left))
     raise BadCommand(f"'nft {' '.join(words)}' is not modelled.", f"Here: {_HERE}.")
+
+
+def _typed(words: list[str]) -> str:
+    """The words of a command line as one text; a comment of several words was one word."""
+    quoted = [
+        f'"{word}"' if before == "comment" and " " in word else word
+        for before, word in zip(["", *words], words, strict=False)
+    ]
+    return " ".join(quoted)
+
+
+def _change(ns: Netns, text: str) -> str:
+    ruleset = ns.ruleset
+    if text.split() == ["flush", "ruleset"]:
+        ruleset.tables.clear()
+        ruleset.counters.clear()
+    try:
+        for operation in parse(text):
+            if operation.family == "ip" and operation.table in ruleset.tables:
+                raise BadCommand(
+                    f"table ip {operation.table} is managed by iptables-nft, do not touch!",
+                    "Change it with iptables.",
+                )
+        ruleset.load_nft(text, ns.network.now if ns.network else 0.0)
+    except NftError as error:
+        raise BadCommand(error.message, error.hint) from None
+    return ""
+
+
+def _list(ns: Netns, words: list[str]) -> str:
+    match words:
+        case ["ruleset"]:
+            return "\n".join(_shown(ns, *one) for one in _tables(ns))
+        case ["ruleset", family]:
+            return "\n".join(_shown(ns, *one) for one in _tables(ns) if one[0] == family)
+        case ["tables"]:
+            return "\n".join(f"table {family} {name}" for family, name in _tables(ns))
+        case ["tables", family]:
+            return "\n".join(f"table {f} {name}" for f, name in _tables(ns) if f == family)
+        case [kind, "ip" | "ip6" as family, *rest]:
+            return _part(ns, kind, family, rest)
+        case [kind, *rest]:
+            return _part(ns, kind, "ip", rest)
+    raise BadCommand("'nft list' lists what?", f"Here: {_HERE}.")
+
+
+def _part(ns: Netns, kind: str, family: str, names: list[str]) -> str:
+    native = ns.ruleset.nft
+    own = native.tables.get((family, names[0])) if native is not None and names else None
+    now = ns.network.now if ns.network else 0.0
+    match kind, names:
+        case "table", [name]:
+            return _shown(ns, family, name)
+        case "chain", [_, name] if own is not None and name in own.chains:
+            return listing.list_chain(own, name)
+        case "chain", [table, name] if own is None:
+            return _table(ns, table, name)
+        case (("set" | "map"), [_, name]) if own is not None and name in own.sets:
+            if own.sets[name].word == kind:
+                return listing.list_set(own, name, now)
+        case (("chain" | "set" | "map"), [_, _]):
+            pass
+        case _:
+            raise BadCommand(f"'nft list {kind} {' '.join(names)}' is not modelled.",
+                             f"Here: {_HERE}.")  # fmt: skip
+    known = own.chains if own is not None and kind == "chain" else own.sets if own else ()
+    hint = f"There is {', '.join(known) or 'nothing'}." if len(known) < 20 else ""
+    raise BadCommand("Error: No such file or directory", hint)
+
+
+def _tables(ns: Netns) -> list[tuple[str, str]]:
+    """All tables, (family, name), oldest first."""
+    waiting = dict.fromkeys(("ip", name) for name in ns.ruleset.tables)
+    found: list[tuple[str, str]] = []
+    native = ns.ruleset.nft
+    for key in native.tables if native is not None else ():
+        assert native is not None
+        hooked = next((r for r in native.registered if (r.family, r.table) == key), None)
+        for name in hooked.before if hooked is not None else ns.ruleset.tables:
+            if ("ip", name) in waiting:
+                del waiting["ip", name]
+                found.append(("ip", name))
+        found.append(key)
+    return [*found, *waiting]
+
+
+def _shown(ns: Netns, family: str, name: str) -> str:
+    native = ns.ruleset.nft
+    own = native.tables.get((family, name)) if native is not None else None
+    if own is not None:
+        return listing.list_table(own, ns.network.now if ns.network else 0.0)
+    return _table(ns, name if family == "ip" else "")
 
 
 def _table(ns: Netns, name: str, only: str = "") -> str:
@@ -207,6 +305,7 @@ _MATCHES: dict[type, Callable[[Any, str], str]] = {
     r.Conntrack: _conntrack, r.Mark: _mark, r.Statistic: _statistic, r.AddrType: _addrtype,
     r.Recent: lambda _m, _p: "xt match recent", r.MatchSet: lambda _m, _p: "xt match set",
     r.Limit: _limit, r.Physdev: lambda _m, _p: "xt match physdev",
+    r.IpvsMatch: lambda _m, _p: "xt match ipvs",
 }  # fmt: skip
 
 

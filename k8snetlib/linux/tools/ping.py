@@ -4,7 +4,10 @@ A probe goes out each second, answers and errors are noted as they come, and all
 ``tcpdump`` can show it afterwards. Only what the clock of the model says is printed as a time; a
 hop takes none there, so an answer that did not have to wait came after ``time=0.000 ms``.
 
-Simplified here: IPv4 addresses only, no names; ``-c`` must be given, since nobody can press Ctrl-C.
+Where the target was given by name, those who answer are printed with theirs (``-n``: without).
+
+Simplified here: IPv4 only; ``-c`` must be given, since nobody can press Ctrl-C; names are asked for
+when all is over.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from k8snetlib.address import is_ip
 from k8snetlib.errors import BadCommand
 from k8snetlib.linux import sockets
-from k8snetlib.linux.exchange import EPHEMERAL, payload_of
+from k8snetlib.linux.exchange import EPHEMERAL, joined, payload_of
 from k8snetlib.linux.network import Flight, Network
+from k8snetlib.linux.resolver import name_of
+from k8snetlib.linux.tools.names import look_up
 from k8snetlib.linux.tools.words import Words
 from k8snetlib.packet import (
     ECHO_REPLY,
@@ -33,6 +38,7 @@ from k8snetlib.packet import (
 
 if TYPE_CHECKING:
     from k8snetlib.linux.netns import Netns
+    from k8snetlib.trace import Trace
 
 #: How long the last probes are waited for, in seconds, if none was ever answered.
 LINGER = 10.0
@@ -46,7 +52,8 @@ _ERRORS = {
 
 
 class Options(NamedTuple):
-    """What was asked for: counts, bytes, seconds; ``discover`` is do, want or dont."""
+    """What was asked for: counts, bytes, seconds; ``discover`` is do, want or dont; ``name`` is
+    what the address ``dst`` is called; ``numeric``: nobody is asked for names."""
 
     dst: str
     probes: int
@@ -56,6 +63,8 @@ class Options(NamedTuple):
     ttl: int | None = None
     wait: float | None = None
     quiet: bool = False
+    numeric: bool = False
+    name: str = ""
 
 
 class Heard(sockets.Client):
@@ -70,7 +79,7 @@ class Heard(sockets.Client):
 
     def heard(self, flight: Flight) -> None:
         """Notes an answer, as the packet that arrived."""
-        self.answers.append((self.network.now, flight.hops[-1][2][-1].packet))
+        self.answers.append((self.network.now, flight.visits[-1].steps[-1].packet))
 
     def end(self, verdict: str, reason: str) -> None:
         """No answer is the last one: ping counts for itself."""
@@ -81,36 +90,28 @@ def run(ns: Netns, words: list[str]) -> str:
     options = _options(words)
     network = ns.network
     assert network is not None, "a namespace outside of a network has nobody to ping"
-    unknown = no_such_name(ns, options.dst, "ping: {}: Name or service not known")
-    if unknown:
-        return unknown
-    src = sockets.source_address(network, ns, options.dst)
+    found = look_up(ns, options.dst, "ping: {}: Name or service not known")
+    if not found.ip:
+        return f"ping: {options.dst}: {found.problem}"
+    src = sockets.source_address(network, ns, found.ip)
     if src is None:
         return "ping: connect: Network is unreachable"
-    return _Session(ns, network, src, options).run()
-
-
-def no_such_name(ns: Netns, text: str, says: str) -> str:
-    """What a tool says about a name, since nobody resolves names here; "" for an address.
-
-    A name that means somebody in this cluster is refused with that one's address instead.
-    """
-    if is_ip(text):
-        return ""
-    ips = ns.network.names.ips if ns.network else {}
-    found = [ip for ip, owner in ips.items() if owner == text]
-    if found:
-        raise BadCommand(says.format(text), f"This prompt resolves no names: {text} is {found[0]}.")
-    return says.format(text)
+    numeric = options.numeric or is_ip(options.dst)
+    options = options._replace(dst=found.ip, name=found.canonical, numeric=numeric)
+    session = _Session(ns, network, src, options)
+    traces = session.walk()
+    names = session.look_up_names()
+    network.last = joined(found.packets, traces, names)
+    return session.text()
 
 
 def _options(words: list[str]) -> Options:
     line, given = Words(words), dict[str, str]()
-    quiet = False
+    flags = set[str]()
     while line:
         word = line.next()
         if word in _FLAGS:
-            quiet = quiet or word == "-q"
+            flags.add(_FLAGS[word])
         elif word[:2] in ("-c", "-i", "-s", "-M", "-t", "-W"):
             given[word[1]] = word[2:] or (line.next() if line else "")
         elif word.startswith("-"):
@@ -132,7 +133,8 @@ def _options(words: list[str]) -> Options:
         discover,
         int(_number(given["t"], 1, 255)) if "t" in given else None,
         _number(given["W"], 0, 3600) if "W" in given else None,
-        quiet,
+        "quiet" in flags,
+        "numeric" in flags,
     )
 
 
@@ -156,15 +158,17 @@ class _Session:
         self.client = Heard(network, payload_of(options.size, "icmp"))
         self.ident = network.random.randint(*EPHEMERAL)
         self.sent: dict[int, float] = {}
-        self.lines: list[str] = []
+        #: A line: what stands before the address of who answered, the address, what comes after.
+        self.lines: list[tuple[str, str, str]] = []
+        self.names: dict[str, str] = {}
         self.times: list[float] = []
         self.errors = self.pipe = self.read = 0
-        self.last = network.now
+        self.began = self.last = network.now
 
-    def run(self) -> str:
-        """Sends, waits, and returns what ping prints."""
+    def walk(self) -> tuple[Trace, ...]:
+        """Sends and waits; returns what went over the wires."""
         network, options = self.network, self.options
-        began, flights = network.now, network.record()
+        flights = network.record()
         key = (options.dst, self.ident)
         self.ns.pings[key] = sockets.UdpSocket(self.src, self.ident, self.client)
         for n in range(options.probes):
@@ -178,8 +182,22 @@ class _Session:
         network.settle()
         self._hear()
         del self.ns.pings[key]
-        network.last = Network.freeze(flights)[0]
-        return "\n".join([*self._head(), *self.lines, "", *self._tail(self.last - began)])
+        return Network.freeze(flights)[0]
+
+    def look_up_names(self) -> tuple[Trace, ...]:
+        """Asks for the names of those who answered, and returns the packets of that."""
+        packets: tuple[Trace, ...] = ()
+        if not self.options.numeric:
+            for ip in dict.fromkeys(ip for _, ip, _ in self.lines if ip):
+                found = name_of(self.ns, ip)
+                self.names[ip] = f"{found.canonical} ({ip})"
+                packets += found.packets
+        return packets
+
+    def text(self) -> str:
+        """What ping prints."""
+        lines = [f"{before}{self.names.get(ip, ip)}{after}" for before, ip, after in self.lines]
+        return "\n".join([*self._head(), *lines, "", *self._tail(self.last - self.began)])
 
     def _send(self, seq: int) -> None:
         ns, options = self.ns, self.options
@@ -187,7 +205,7 @@ class _Session:
         length, limit = 28 + options.size, sockets.path_mtu(ns, options.dst)
         if options.discover == "do" and length > limit:
             self.errors += 1
-            self.lines.append(f"ping: local error: message too long, mtu={limit}")
+            self.lines.append((f"ping: local error: message too long, mtu={limit}", "", ""))
             return
         df = options.discover == "do" or (options.discover == "want" and length <= limit)
         ttl = options.ttl or ns.sysctls["net.ipv4.ip_default_ttl"]
@@ -211,24 +229,23 @@ class _Session:
                 quoted = cast(Slice, packet.payload).packet.headers[1]
                 seq = cast(Icmp, quoted).seq
                 self.errors += 1
-                self._print(f"From {ip.src} icmp_seq={seq} {_said(message)}")
+                self._print("From ", ip.src, f" icmp_seq={seq} {_said(message)}")
             else:
                 took = (when - self.sent[seq]) * 1000
                 self.times.append(took)
                 size = len(packet.payload) + 8
-                self._print(
-                    f"{size} bytes from {ip.src}: icmp_seq={seq} ttl={ip.ttl} time={_ms(took)} ms"
-                )
+                after = f": icmp_seq={seq} ttl={ip.ttl} time={_ms(took)} ms"
+                self._print(f"{size} bytes from ", ip.src, after)
             self.pipe = max(self.pipe, len(self.sent) - seq + 1)
 
-    def _print(self, text: str) -> None:
+    def _print(self, before: str, ip: str, after: str) -> None:
         if not self.options.quiet:
-            self.lines.append(text)
+            self.lines.append((before, ip, after))
 
     def _head(self) -> list[str]:
         size = self.options.size
-        dst = self.options.dst
-        return [f"PING {dst} ({dst}) {size}({size + 28}) bytes of data."]
+        name, dst = self.options.name, self.options.dst
+        return [f"PING {name} ({dst}) {size}({size + 28}) bytes of data."]
 
     def _tail(self, took: float) -> list[str]:
         sent, received = len(self.sent), len(self.times)
@@ -243,7 +260,7 @@ class _Session:
         if self.pipe > 1:
             end += f"{', ' if end else ''}pipe {self.pipe}"
         return [
-            f"--- {self.options.dst} ping statistics ---",
+            f"--- {self.options.name} ping statistics ---",
             f"{sent} packets transmitted, {received} received{errors}, {loss:g}% packet loss, "
             f"time {took * 1000:.0f}ms",
             end,

@@ -25,7 +25,10 @@ _OPTIONS = {
 _RANGE = {
     "net.ipv4.ip_default_ttl": (1, 255),
     "net.ipv4.icmp_echo_ignore_all": (0, 1),
+    "net.netfilter.nf_conntrack_max": (0, 2**31 - 1),
 }
+#: What a machine's conntrack says of itself; only the first can be set, and not by a pod.
+MAX, COUNT = "net.netfilter.nf_conntrack_max", "net.netfilter.nf_conntrack_count"
 
 
 def run(ns: Netns, words: list[str]) -> str:
@@ -44,7 +47,7 @@ def run(ns: Netns, words: list[str]) -> str:
             chosen.add(_OPTIONS[option])
         keys += [] if letters else [word]
     if "all" in chosen:
-        keys = sorted(ns.sysctls)
+        keys = sorted(_settings(ns))
     if not keys:
         raise BadCommand("sysctl: no variables specified", "sysctl net.ipv4.ip_forward")
     return "\n".join(filter(None, (_one(ns, key, chosen) for key in keys)))
@@ -57,7 +60,7 @@ def _one(ns: Netns, word: str, chosen: set[str]) -> str:
         raise BadCommand(
             f"sysctl: '{word}' gives no value.", f"sysctl -w {word}=1, without blanks."
         )
-    if name not in ns.sysctls:
+    if name not in _settings(ns):
         if "ignore" in chosen:
             return ""
         raise _unknown(ns, name)
@@ -65,13 +68,20 @@ def _one(ns: Netns, word: str, chosen: set[str]) -> str:
         _write(ns, name, value.strip())
         if "quiet" in chosen:
             return ""
-    now = str(ns.sysctls[name])
+    now = str(_settings(ns)[name])
     if "names" in chosen:
         return name
     return now if "values" in chosen else f"{name} = {now}"
 
 
+def _settings(ns: Netns) -> dict[str, int]:
+    table, now = ns.conntrack, ns.network.now if ns.network else 0.0
+    return {**ns.sysctls, MAX: table.limit, COUNT: len(table.connections(now))}
+
+
 def _write(ns: Netns, name: str, text: str) -> None:
+    if name == COUNT or (name == MAX and ns.role == "pod"):
+        raise BadCommand(f'sysctl: permission denied on key "{name}"', "It can be read only.")
     number = text.removeprefix("-")
     if not (number.isascii() and number.isdigit()):
         raise BadCommand(f'sysctl: setting key "{name}": Invalid argument', "Give a whole number.")
@@ -79,10 +89,13 @@ def _write(ns: Netns, name: str, text: str) -> None:
     if not low <= int(text) <= high:
         message = f'sysctl: setting key "{name}": Invalid argument'
         raise BadCommand(message, f"Allowed: {low} to {high}.")
-    ns.sysctls[name] = int(text)
+    if name == MAX:
+        ns.conntrack.limit = int(text)
+    else:
+        ns.sysctls[name] = int(text)
 
 
 def _unknown(ns: Netns, name: str) -> BadCommand:
-    near = nearest(name, ns.sysctls)
+    near = nearest(name, _settings(ns))
     meant = f"Did you mean {near[0]}?" if near else "sysctl -a lists those that are."
     return BadCommand(f"sysctl: '{name}' is not a setting that is modelled here.", meant)

@@ -3,8 +3,8 @@
 Probes go out one after another, each with a TTL one higher than the hop before, until the target
 itself answers. By default they are UDP datagrams to ports 33434, 33435 …, where nobody listens.
 
-Simplified here: IPv4 addresses only; one probe under way at a time (the real one has 16); a TCP
-probe that is answered completes its handshake.
+Simplified here: IPv4 only; of the hops no names are asked for; one probe under way at a time (the
+real one has 16); a TCP probe that is answered completes its handshake.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from k8snetlib.errors import BadCommand
 from k8snetlib.linux.exchange import send
 from k8snetlib.linux.network import Network
-from k8snetlib.linux.tools.ping import no_such_name
+from k8snetlib.linux.tools.names import look_up
 from k8snetlib.linux.tools.words import Words
 from k8snetlib.packet import FRAG_NEEDED, UNREACHABLE, Icmp, IPv4
 from k8snetlib.trace import Exchange, Trace
@@ -67,11 +67,12 @@ def run(ns: Netns, words: list[str]) -> str:
     options = _options(words)
     network = ns.network
     assert network is not None, "a namespace outside of a network has no way to trace"
-    unknown = no_such_name(ns, options.dst, "{}: Name or service not known")
-    if unknown:
-        return unknown
-    dst = options.dst
-    title = f"traceroute to {dst} ({dst}), {options.most} hops max, {LENGTH} byte packets"
+    found = look_up(ns, options.dst, "{}: Name or service not known")
+    if not found.ip:
+        return f"{options.dst}: {found.problem}"
+    name, dst = options.dst, found.ip
+    options = options._replace(dst=dst)
+    title = f"traceroute to {name} ({dst}), {options.most} hops max, {LENGTH} byte packets"
     if not ns.is_local(dst) and ns.routes.lookup(dst) is None:
         return f"{title}\nconnect: Network is unreachable"
     lines, walked = [title], list[Trace]()

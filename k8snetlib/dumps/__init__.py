@@ -1,0 +1,1 @@
+"""What real nodes print of themselves (``ip``, ``bridge``, ``iptables-save``), made walkable."""
