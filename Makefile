@@ -63,7 +63,7 @@ browser: env-browser  ## the course in a real browser (needs Debian's chromium)
 	$(BROWSER) -m pytest -p no:nbval -m browser tests/browser $(PYTEST_ARGS)
 
 verify: env-test  ## the model against this machine's kernel, in namespaces (root)
-	$(PYTEST) tests/kernel -q $(PYTEST_ARGS)
+	K8SNET_EVERY_FAILURE=1 $(PYTEST) tests/kernel -q $(PYTEST_ARGS)
 	@for backend in udp vxlan host-gw; do \
 	  echo "== k8snet verify --backend $$backend"; \
 	  .venv-test/bin/k8snet verify --backend $$backend || exit 1; done

@@ -3,7 +3,8 @@
     python benchmarks/bench_walk.py
 
 Prints medians in microseconds. A warm cross-node packet is the article's own: web2 to backend over
-flannel's udp backend, all caches warm: 26 boxes, 12 frames, two nodes, two daemons.
+flannel's udp backend, without kube-proxy, all caches warm: 26 boxes, 12 frames, two nodes, two
+daemons.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def import_ms(code: str, rounds: int = 15) -> float:
 
 def main() -> None:
     """Prints the figures."""
-    cluster = Cluster.example()
+    cluster = Cluster.example(proxy_mode="none")
     for source, target in (("web2", "backend"), ("web2", "web1")):
         walk = one_way(cluster, source, target)
         walk()

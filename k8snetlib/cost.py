@@ -37,21 +37,21 @@ class Cost(NamedTuple):
 def crowded(spec: ClusterSpec, services: int, place: str = "last") -> ClusterSpec:
     """A cluster with ``services`` Services more, each with one pod of the cluster behind it.
 
-    The cluster's own Services stand ``first``, in the ``middle`` or ``last``. Raises
-    ``BadManifest`` if the Service network has not that many addresses.
+    kube-proxy here writes Services in the order of their names, so the others' names decide whether
+    the cluster's own stand ``first``, in the ``middle`` or ``last``. Raises ``BadManifest`` if the
+    Service network has not that many addresses.
     """
     if place not in PLACES:
         raise unknown_name("place", place, PLACES)
-    more = list(_more(spec, services))
     before = {"first": 0, "middle": services // 2, "last": services}[place]
-    front, back = more[:before], more[before:]
+    more = list(_more(spec, services, before))
     return spec._replace(
-        services=(*(s for s, _ in front), *spec.services, *(s for s, _ in back)),
+        services=(*spec.services, *(service for service, _ in more)),
         slices=(*spec.slices, *(slice_of(service, [pod]) for service, pod in more)),
     )
 
 
-def _more(spec: ClusterSpec, count: int) -> Iterator[tuple[Service, Pod]]:
+def _more(spec: ClusterSpec, count: int, before: int) -> Iterator[tuple[Service, Pod]]:
     taken = {service.cluster_ip for service in spec.services}
     net = spec.network.service_network
     size = 1 << 32 - net.length
@@ -61,9 +61,10 @@ def _more(spec: ClusterSpec, count: int) -> Iterator[tuple[Service, Pod]]:
         raise BadManifest(
             f"{net} has no room for {count} Services more.", "Widen the Service network."
         )
+    port = ServicePort("http", "tcp", 80, 8080)
     for at, ip in enumerate(addresses):
-        port = ServicePort("http", "tcp", 80, 8080)
-        yield Service(f"other-{at + 1:05}", ip, (port,)), spec.pods[at % len(spec.pods)]
+        namespace = "alpha" if at < before else "zulu"
+        yield Service(f"other-{at:05}", ip, (port,), namespace), spec.pods[at % len(spec.pods)]
 
 
 def connection(

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from k8snetlib.lab.script import script
+from k8snetlib.lab.script import refuse_ipvs, script
 from k8snetlib.lab.verify import Report, Send, verify
 
 if TYPE_CHECKING:
@@ -29,12 +29,13 @@ def run_verify(cluster: Cluster, sends: Iterable[Send] = ()) -> tuple[int, str]:
 
     Without ``sends``, ``default_sends`` chooses. Raises ``K8sNetError`` where it cannot run.
     """
+    refuse_ipvs(cluster.network)
     chosen = tuple(sends) or default_sends(cluster)
-    report: Report = verify(_warm(cluster, chosen), chosen)
+    report: Report = verify(warm(cluster, chosen), chosen)
     return (0 if report.ok else 1), str(report)
 
 
-def _warm(cluster: Cluster, sends: Iterable[Send]) -> Cluster:
+def warm(cluster: Cluster, sends: Iterable[Send]) -> Cluster:
     """A copy in which everybody has sent once: a lab with warm caches serves many sends."""
     warm = cluster.clone()
     for send in sends:

@@ -123,12 +123,14 @@ def _hashed_too_early(walk: Walk) -> bool:
     """True for what was translated and then went through a VXLAN tunnel, other than TCP.
 
     The tunnel's source port is a hash of the flow. Our own tracing makes the kernel compute it (for
-    the trace's identifier) before the translation; else it would come after, in the tunnel."""
+    the trace's identifier) before the translation; else it would come after, in the tunnel. What a
+    node sends itself may be translated before its first frame, which is the tunnel device's."""
     inner = {
         (p.src, p.dst) for f in walk.frames if type(p := f.packet.innermost.headers[0]) is IPv4
     }
     tunnelled = any(type(h) is Vxlan for f in walk.frames for h in f.packet.headers)
-    return tunnelled and len(inner) > 1 and not walk.label.startswith("TCP")
+    unseen = walk.frames[0].device.startswith("flannel.")
+    return tunnelled and (unseen or len(inner) > 1) and not walk.label.startswith("TCP")
 
 
 def _flooded(walk: Walk) -> bool:

@@ -40,6 +40,7 @@ from k8snetlib.lab.script import script_of
 from k8snetlib.lab.tap import Raw, Tap
 
 if TYPE_CHECKING:
+    from k8snetlib.linux.netns import Neighbour, Netns
     from k8snetlib.linux.network import Network
 
 T = TypeVar("T")
@@ -70,11 +71,7 @@ class Lab:
             name for name, ns in network.netns.items() if not ns.ruleset.empty or ns.role == "node"
         )
         self._neighbours = {
-            name: tuple(
-                e.ip
-                for e in ns.neighbours.values()
-                if e.mac and e.dev in ns.devices and ns.devices[e.dev].vxlan is None
-            )
+            name: tuple(e.ip for e in ns.neighbours.values() if e.mac and _leads_to(ns, e))
             for name, ns in network.netns.items()
         }
         self._dynamic = {n: tuple(native.dynamic_sets(ns)) for n, ns in network.netns.items()}
@@ -308,6 +305,14 @@ class Lab:
         for name, addresses in self._neighbours.items():
             for ip in addresses:
                 self.inside(name, partial(_say, ip))
+
+
+def _leads_to(ns: Netns, neighbour: Neighbour) -> bool:
+    """True if a packet for the neighbour would go to it, and not by a route of another device."""
+    device, route = ns.devices.get(neighbour.dev), ns.routes.lookup(neighbour.ip)
+    if device is None or route is None:
+        return False
+    return device.vxlan is None and route.dev == device.name
 
 
 #: A table beside iptables' own (iptables-save does not see it) asks for a trace of every packet.

@@ -11,7 +11,8 @@ Settings that keep a real machine from adding packets of its own stand in ``QUIE
 
 What may not live here: running it (see ``kernel``).
 
-Simplified here: connections that the model tracks are not carried over; no ipsets, no IPVS.
+Simplified here: connections that the model tracks are not carried over; no ipsets, and no IPVS,
+which no kernel at hand has.
 """
 
 from __future__ import annotations
@@ -156,14 +157,27 @@ def script(cluster: Cluster, prefix: str) -> str:
     return script_of(cluster.network, prefix)
 
 
+def refuse_ipvs(network: Network) -> None:
+    """Raises ``NotModelled`` if a namespace balances with IPVS: that is modelled by reading the
+    kernel's source alone, and no kernel is asked."""
+    for ns in network.netns.values():
+        if ns.ipvs.services:
+            raise NotModelled(
+                f"{ns.name} balances with IPVS, and IPVS cannot be checked against a kernel here: "
+                "the model follows the kernel's source by reading alone.",
+                "Proxy mode iptables can be checked.",
+            )
+
+
 def script_of(network: Network, prefix: str) -> str:
     """``script`` for any namespaces of the model, whether they make a Kubernetes cluster or not."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}", prefix):
         raise K8sNetError(f"'{prefix}' is no prefix.", "At most 32 letters, digits and hyphens.")
     hosts = tuple(network.netns.values())
+    refuse_ipvs(network)
     for ns in hosts:
         if ns.ipsets:
-            raise NotModelled(f"{ns.name} uses ipsets, and the script cannot carry them yet.")
+            raise NotModelled(f"{ns.name} uses ipsets, and the script cannot carry them.")
     tools = "iptables-restore" if any(ns.ruleset.tables for ns in hosts) else ""
     tools += " nft" if any(ns.ruleset.nft for ns in hosts) else ""
     head = _HEAD.format(

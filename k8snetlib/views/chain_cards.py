@@ -297,7 +297,8 @@ def lay_out(cards: Mapping[str, Card]) -> Plan:
             free = boxes[node].bottom + RISE
             routes += _routes(cards[node], boxes[node], column)
     for node, box in boxes.items():
-        for k, route in enumerate(r for r in routes if r.goal == node):
+        arriving = sorted((r for r in routes if r.goal == node), key=lambda r: r.at[-1])
+        for k, route in enumerate(arriving):
             route.at.append(box.y + 15 + 13 * k)
     height = max((box.bottom for box in boxes.values()), default=MARGIN) + MARGIN
     width = 2 * MARGIN + (last + 1) * CARD_W + last * GAP

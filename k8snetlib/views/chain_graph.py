@@ -239,7 +239,7 @@ def _verdict(target: object) -> str:
         return f"set mark {target.value:#x}"
     if isinstance(target, Reject):
         return "REJECT"
-    return str(target).removeprefix("-j ") if target is not None else "nothing"
+    return str(target).removeprefix("-j ") if target is not None else "goes on"
 
 
 def _chance(rule: Rule) -> Fraction | None:
@@ -289,7 +289,7 @@ def _match_words(match: object) -> str:
         case Recent(action="set"):
             return ""
         case Recent(seconds=seconds):
-            return f"a client of the last {seconds} s"
+            return f"a client seen in the last {seconds} s"
         case Conntrack(states=states, negated=negated) if states:
             return f"{_not(negated)}{' or '.join(sorted(states))}"
         case Mark(negated=negated):

@@ -52,9 +52,10 @@ _NARROW = (
     ".k8snet-figure table.grid tbody tr{border:1px solid var(--k-line);border-radius:8px;"
     "margin:0 0 8px}"
     ".k8snet-figure table.grid tbody th{background:var(--k-card)}"
-    ".k8snet-figure table.grid tbody td{position:relative;padding-left:38%}"
+    ".k8snet-figure table.grid tbody td{position:relative;padding-left:36%}"
+    ".k8snet-figure table.grid td i{white-space:normal}"
     ".k8snet-figure table.grid td::before{content:attr(data-head);position:absolute;left:9px;"
-    "width:34%;color:var(--k-muted);font-size:12px;font-weight:400}"
+    "width:31%;color:var(--k-muted);font-size:12px;font-weight:400}"
 )
 #: Twice the class: stronger than what JupyterLab says about tables in an output.
 GRID_STYLE = f"{_STYLE}@media (max-width:640px){{{_NARROW}}}".replace(

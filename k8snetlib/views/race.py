@@ -48,7 +48,8 @@ class Run(NamedTuple):
 def race(results: Iterable[Sequence[object]]) -> Picture:
     """Rules tested for a new connection against the number of Services, a curve for each mode.
 
-    Parameters: ``results`` are (mode, services, evaluated) triples, in any order, as measured.
+    Parameters: ``results`` are (mode, services, evaluated) triples, or the ``Cost`` values of
+    ``k8snetlib.cost`` for one place, in any order.
     Raises ``K8sNetError`` if there is none, or if one is not two numbers of at least 1 and 0.
     """
     runs = [_run(result) for result in results]
@@ -71,7 +72,7 @@ def race(results: Iterable[Sequence[object]]) -> Picture:
 
 def _run(result: Sequence[object]) -> Run:
     match tuple(result):
-        case (str(mode), int(services), int(evaluated)) if services >= 1 and evaluated >= 0:
+        case (str(mode), int(services), *_, int(evaluated)) if services >= 1 and evaluated >= 0:
             return Run(mode, services, evaluated)
     raise K8sNetError(
         f"{tuple(result)!r} is no result.",
@@ -171,11 +172,20 @@ def _plot(axes: Axes, lanes: Mapping[str, Sequence[Run]], *, small: bool) -> Non
     for (mode, lane), (ink, dash, mark) in zip(lanes.items(), _LANES, strict=False):
         axes.plot([r.services for r in lane], [r.evaluated for r in lane], dash, marker=mark,
                   color=_INK[ink], markersize=7, linewidth=2.6, clip_on=False)  # fmt: skip
-        last = lane[-1]
-        axes.annotate(f"{mode}: {last.evaluated:,}" if not small else f"{mode}\n{last.evaluated:,}",
-                      (last.services, last.evaluated), xytext=(12, ends[mode]),
-                      textcoords="offset points", va="center", size=13, weight="bold",
-                      color=_INK["ink"], annotation_clip=False)  # fmt: skip
+        number = f"{lane[-1].evaluated:,}"
+        said = ((mode, 8.0), (number, -8.0)) if small else ((f"{mode}: {number}", 0.0),)
+        for words, up in said:
+            axes.annotate(
+                words,
+                (lane[-1].services, lane[-1].evaluated),
+                xytext=(12, ends[mode] + up),
+                textcoords="offset points",
+                va="center",
+                size=13,
+                weight="bold",
+                color=_INK["ink"],
+                annotation_clip=False,
+            )
 
 
 def _ticks(axis: Axis, else_at: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""The X-ray and the packet-flow drawing in a real JupyterLab: words inside their boxes, in both
+"""The X-ray, the timeline and the packet-flow drawing in a real JupyterLab: words inside their boxes, in both
 themes and on a narrow screen; the drawing walked by the player's own buttons and keys."""
 
 from __future__ import annotations
@@ -18,23 +18,29 @@ pytestmark = pytest.mark.browser
 BARE = "--ip-masq=false --iptables-forward-rules=false"
 SETUP = f"""\
 from k8snetlib import Cluster
-from k8snetlib.views import packet_flow, play, pod_xray
-cluster = Cluster.example("host-gw", flanneld="{BARE}")
+from k8snetlib.views import packet_flow, play, pod_xray, timeline
+cluster = Cluster.example("host-gw", "none", flanneld="{BARE}")
 node1 = cluster["node1"]
 node1.sh("iptables -t nat -A POSTROUTING -s 10.1.15.0/24 ! -o docker0 -j MASQUERADE")
 node1.sh("iptables -A FORWARD -s 10.1.0.0/16 -j ACCEPT")
 exchange = cluster.connect("web2", "backend", port=8080)
+cut = Cluster.example()
+cut.cut_from_etcd("node2")
+cut.advance("25h")
+cut.reconnect("node2")
+cut.advance("5s")
 """
 CELLS = [
     SETUP,
     "pod_xray(cluster['web1'])",
     "pod_xray(node1)",
+    "timeline(cut)",
     "packet_flow()",
     "packet_flow(exchange.request, 'node1')",
     "packet_flow(Cluster.example().ping('web2', 'backend').request, 'node2')",
     "play(exchange, netns='node1')",
 ]
-FIGURES = 5
+FIGURES = 6
 PLAYER = ".k8snet-player"
 #: Words whose real extent, as this browser sets them, leaves the rectangle of their group, or
 #: which lie on other words of their picture.
@@ -48,8 +54,12 @@ MISPLACED = """() => {
     return pictures.flatMap((svg) => {
         const words = [...svg.querySelectorAll('text')].map((text) => [text, text.getBBox()]);
         const left = words.filter(([text, box]) => {
-            const frame = text.closest('g')?.querySelector('rect');
-            return frame && out(box, frame.getBBox());
+            const frames = [...text.closest('g')?.querySelectorAll('rect') ?? []];
+            // A lane of the timeline has many boxes, and its name stands before the first.
+            if (frames.some((frame) => frame.matches('.key, .daemon, .gone')))
+                return frames.some((frame) => meet(box, frame.getBBox()))
+                    && frames.every((frame) => out(box, frame.getBBox()));
+            return frames.length && out(box, frames[0].getBBox());
         }).map(([text]) => 'outside: ' + text.textContent);
         const pairs = words.flatMap(([text, box], n) => words.slice(n + 1)
             .filter(([, other]) => meet(box, other))
@@ -61,7 +71,7 @@ MISPLACED = """() => {
 
 @pytest.fixture(scope="module")
 def exchange():
-    cluster = Cluster.example("host-gw", flanneld=BARE)
+    cluster = Cluster.example("host-gw", "none", flanneld=BARE)
     for line in SETUP.splitlines():
         if line.startswith("node1.sh"):
             cluster["node1"].sh(line.split('"')[1])

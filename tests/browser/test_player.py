@@ -21,7 +21,7 @@ BARE = "--ip-masq=false --iptables-forward-rules=false"
 CELLS = [
     "from k8snetlib import Cluster\n"
     "from k8snetlib.views import draw, play\n"
-    f"cluster = Cluster.example(flanneld='{BARE}')\n"
+    f"cluster = Cluster.example('udp', 'none', flanneld='{BARE}')\n"
     "exchange = cluster.connect('web2', '10.1.20.3', port=8080)",
     "player = play(exchange)\nplayer",
     "player",
@@ -33,7 +33,7 @@ PLAYER = ".k8snet-player"
 
 @pytest.fixture(scope="module")
 def exchange():
-    return Cluster.example(flanneld=BARE).connect("web2", "10.1.20.3", port=8080)
+    return Cluster.example("udp", "none", flanneld=BARE).connect("web2", "10.1.20.3", port=8080)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from k8snetlib import Cluster, Exchange
+from k8snetlib.address import Prefix
 from k8snetlib.course.prediction import Card, card, cards, predict
 from k8snetlib.errors import K8sNetError, UnknownName
+from k8snetlib.kube.api import example_spec
 from k8snetlib.linux.netns import Netns
 from k8snetlib.linux.sockets import Listener, listen
 from k8snetlib.packet import Ethernet
@@ -241,6 +243,47 @@ def _without_etcd(hours: int, node: str = "") -> str:
     return cluster.ping("web2", "backend").outcome
 
 
+def _new_range() -> Cluster:
+    cluster = Cluster.example("host-gw", seed=3)
+    cluster["node1"].sh("systemctl stop flanneld; rm /run/flannel/subnet.env")
+    cluster.advance("25h")
+    cluster.start_flanneld("node1")
+    return cluster
+
+
+def _leased() -> str:
+    lease = _new_range().flanneld("node1").lease
+    assert lease is not None
+    return "kept" if str(lease.subnet) == "10.1.15.0/24" else "another"
+
+
+def _stale() -> str:
+    cluster = Cluster.example("host-gw")
+    for node in ("node1", "node2"):
+        cluster.stop_flanneld(node)
+    cluster["node3"].sh("etcdctl del /coreos.com/network/subnets/10.1.20.0-24")
+    cluster.start_flanneld("node1")
+    kept = [n for n in ("node1", "node3") if "10.1.20.0/24" in cluster[n].sh("ip route")]
+    return f"kept by {', '.join(kept)}."
+
+
+def _shared() -> str:
+    cluster = Cluster.example("vxlan", flanneld="--ip-masq --iface=eth0 --public-ip=10.0.2.15")
+    keys = cluster["node1"].sh("etcdctl get --prefix --keys-only /coreos.com/network/subnets")
+    refused = Cluster.example("host-gw", flanneld="--iface=eth0 --public-ip=10.0.2.15")
+    return (
+        f"{len(keys.split())} lease; host-gw {refused['node1'].sh('systemctl is-active flanneld')}"
+    )
+
+
+def _disagree() -> str:
+    spec = example_spec("vxlan", flanneld="--kube-subnet-mgr")
+    network = spec.network._replace(pod_network=Prefix.parse("10.244.0.0/16"))
+    cluster = Cluster(spec._replace(network=network))
+    state = cluster["node1"].sh("systemctl is-active flanneld")
+    return f"{state}: {cluster.ping('web2', 'backend').outcome}"
+
+
 #: card -> (what the model does, what of it the right choice must say, what proves it)
 PROOFS: dict[str, tuple[Callable[[], str], str, str]] = {
     "00-how-many": (_visited, "web2, node1 and web1", "web2, node1, web1"),
@@ -271,6 +314,15 @@ PROOFS: dict[str, tuple[Callable[[], str], str, str]] = {
     "06-watch": (_watched, "lease of every node", "leases: 3, pods: 0"),
     "06-down": (lambda: _without_etcd(72), "Yes, even after three days", "delivered"),
     "06-cut": (lambda: _without_etcd(25, "node2"), "No: node2's lease expires", "lost"),
+    "06-restart": (_leased, "Another range", "another"),
+    "06-bridge": (
+        lambda: _new_range()["node1"].sh("ip -br addr show docker0"),
+        "10.1.15.0/24, as before",
+        "10.1.15.1/24",
+    ),
+    "06-stale": (_stale, "No", "kept by node1."),
+    "06-iface": (_shared, "One", "1 lease; host-gw activating"),
+    "06-cidr": (_disagree, "No: flanneld does not start", "activating: lost"),
     "07-dnat": (_dnat, "Before node1 looks up the route", "before the route: True"),
     "07-second": (_second, "Only filter rules", "filter True, nat False"),
     "07-reply": (_reply, "turns the addresses back", "the connection's translation makes"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from k8snetlib.reach import all_pairs
 from tests.flannel.failures.run import BACKENDS, FATES, TALKS, Moment, Run, Said, played
-from tests.flannel.failures.table import FAILURES
+from tests.flannel.failures.table import ASKED, FAILURES
 from tools import failures as page
 
 RUNS = [
@@ -20,6 +22,8 @@ RUNS = [
 HARMLESS = {("subnet-env-missing", backend) for backend in BACKENDS} | {
     ("etcd-lost", "vxlan"), ("etcd-lost", "host-gw"),
 }  # fmt: skip
+
+LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 run_of = cache(played)
 
@@ -56,6 +60,7 @@ def test_every_fate_and_every_failure_is_there():
     seen = {word for m in moments for text in m.measured.values() for word in text.split(" / ")}
     assert seen == set(FATES)
     assert len({failure.key for failure in FAILURES}) == len(FAILURES) == 19
+    assert set(ASKED) <= {failure.key for failure in FAILURES}
 
 
 def test_a_redirect_is_never_why_nobody_answered():
@@ -74,6 +79,16 @@ def test_a_wrong_expectation_is_noticed():
     assert moment.expected["1→2"] == TALKS != moment.measured["1→2"]
     with pytest.raises(AssertionError, match=r"10\.1\.20\.0"):
         run.sees("node1", "ip route", "10.1.20.0/24")
+
+
+@pytest.mark.parametrize("path", [*LESSONS, page.PAGE], ids=lambda path: path.name)
+def test_links_into_the_page_name_a_failure(path):
+    text = path.read_text()
+    named = re.findall(r"flannel-failures\.md#([\w-]+)", text)
+    if path == page.PAGE:
+        named = re.findall(r"\]\(#([\w-]+)\)", text)
+    assert named or "06" not in path.name
+    assert set(named) <= {failure.key for failure in FAILURES}
 
 
 def test_the_page_is_fresh():

@@ -289,6 +289,16 @@ FOUND = {
             "n:p-b out [a:eth0>b:eth0] 10.0.1.2:40000>10.0.1.3:53 ttl64 len124 frag 0+",
             "n:p-b out [a:eth0>b:eth0] 10.0.1.2>10.0.1.3 ttl64 frag 104",
         ),
+        unseen=("len1124",),
+    ),
+    "... if no piece is longer than its MTU": Row(
+        (NAT_ON,),
+        pieces(A, B, 1480, 800),
+        seen=(
+            "n:p-b out [a:eth0>b:eth0] 10.0.1.2:40000>10.0.1.3:53 ttl64 len1500 frag 0+",
+            "n:p-b out [a:eth0>b:eth0] 10.0.1.2>10.0.1.3 ttl64 frag 1480",
+        ),
+        unseen=("len2300",),
     ),
     "what br_netfilter put together is routed as if it had never been cut, if it fits": Row(
         (NAT_ON,),

@@ -8,9 +8,10 @@ from fractions import Fraction
 
 import pytest
 
-from k8snetlib.errors import UnknownName
+from k8snetlib import Cluster
+from k8snetlib.errors import K8sNetError, UnknownName
 from k8snetlib.views import chain_map
-from k8snetlib.views.chain_cards import CARD_W, cards_of, columns_of, lay_out, stacked
+from k8snetlib.views.chain_cards import CARD_W, HEAD, cards_of, columns_of, lay_out, stacked
 from k8snetlib.views.chain_graph import chain_graph, services_named
 from k8snetlib.views.chain_map import sheet_of
 from k8snetlib.views.geometry import Box
@@ -160,6 +161,23 @@ def case(request, used):
     return request.param, cluster, service, node
 
 
+def test_every_line_runs_from_its_row_to_its_card(case):
+    _, cluster, service, node = case
+    space = "kube-system" if service == "kube-dns" else "default"
+    cards = cards_of(graph_of(cluster, f"{space}/{service}", node), cluster.names)
+    plan = lay_out(cards)
+    left, into = [way[0] for way, _ in plan.ways], [way[-1] for way, _ in plan.ways]
+    for key, card in cards.items():
+        box, y = plan.boxes[key], plan.boxes[key].y + HEAD
+        for row in card.rows:
+            starts = [p for p in left if p.x == box.right and y < p.y < y + row.height]
+            assert len(starts) == bool(row.goal), row
+            y += row.height
+        wanted = sum(row.goal == key for other in cards.values() for row in other.rows)
+        edges = {box.x, box.right}
+        assert sum(p.x in edges and box.y < p.y < box.bottom for p in into) == wanted
+
+
 @pytest.mark.parametrize("plan", [lay_out, stacked])
 def test_words_stay_where_they_belong(case, plan):
     _, cluster, service, node = case
@@ -229,6 +247,24 @@ def test_no_endpoint_says_what_happens():
 @pytest.mark.parametrize("name", ["backend-svc", "default/backend-svc", "svc/backend-svc"])
 def test_names_of_a_service(name):
     assert "default/backend-svc" in chain_map(warm_cluster("vxlan"), name, "node2").text
+
+
+@pytest.mark.parametrize(
+    ("mode", "command"), [("ipvs", "ipvsadm -Ln"), ("nftables", "nft list ruleset")]
+)
+def test_a_mode_without_chains_in_iptables(mode, command):
+    with pytest.raises(K8sNetError, match=f"kube-proxy's mode is {mode}") as error:
+        chain_map(Cluster.example("vxlan", mode), "backend-svc", "node1")
+    assert command in str(error.value)
+
+
+def test_kube_proxys_own_rules_make_the_recorded_map():
+    own = Cluster.example("vxlan")
+    ours, recorded = (graph_of(c) for c in (own, warm_cluster("vxlan")))
+    assert set(ours) == set(recorded) and set(ours.edges) == set(recorded.edges)
+    for edge in ours.edges:
+        pairs = zip(ours.edges[edge]["lines"], recorded.edges[edge]["lines"], strict=True)
+        assert all(a[1:4] == b[1:4] for a, b in pairs), edge
 
 
 def test_a_wrong_name():

@@ -13,9 +13,10 @@ HEADS = (("in", "source"), ("in", "target"), ("", "by"), ("out", "source"), ("ou
 ROWS = (
     (Cell(("one",)), Cell(("a", "A & B")), Cell(("b",)), Cell(("c",)), Cell(("d",), "⇄"),
      Cell(("e",))),
+    (Cell(("all",)), Cell(("i",), "", 2), Cell(("j",)), Cell(("k",)), Cell(("l",))),
     (Cell(("two",)), Cell(("f",)), Cell(("g",)), Cell(("h",)), Cell(("gone",), "✕", 2)),
 )  # fmt: skip
-GRID = Grid("A <table>", "what", HEADS, ROWS, frozenset({1}))
+GRID = Grid("A <table>", "what", HEADS, ROWS, frozenset({2}))
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def test_words():
     assert GRID.text.splitlines() == [
         "A <table>.",
         "  one: in source: a (A & B); in target: b; by: c; out source: ⇄ d; out target: e.",
+        "  all: in: i; by: j; out source: k; out target: l.",
         "  two: in source: f; in target: g; by: h; out: ✕ gone.",
     ]
 
@@ -46,7 +48,7 @@ def test_every_row_fills_the_columns(root):
     for row in rows:
         assert row[0].get("scope") == "row"
         assert sum(int(cell.get("colspan", 1)) for cell in row[1:]) == len(HEADS)
-    assert [row.get("class") for row in rows] == [None, "first"]
+    assert [row.get("class") for row in rows] == [None, None, "first"]
 
 
 def test_every_cell_names_its_column_for_a_narrow_screen(root):

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from k8snetlib.cost import curve
 from k8snetlib.errors import K8sNetError
 from k8snetlib.views import race
 from k8snetlib.views.palette import COLOURS, TEXT_ON
@@ -83,15 +84,8 @@ def test_names_do_not_lie_on_each_other(case):
     for root in roots(picture):
         bold = [t for t in root.iter(f"{SVG}text") if "font-weight: 700" in t.get("style", "")]
         names = [t for t in bold if "".join(t.itertext()) != "rules tested for a new connection"]
-        heights = sorted(height(name) for name in names)
+        heights = sorted(float(name.get("y")) for name in names)
         assert heights[0] > 12 and all(b - a > 12 for a, b in pairwise(heights))
-
-
-def height(text):
-    """Where a text stands: a line of its own has a y, one of several a transform."""
-    return float(
-        text.get("y") or re.search(r"translate\([\d.]+ ([\d.]+)\)", text.get("transform"))[1]
-    )
 
 
 def test_ticks_are_numbers_that_beginners_read():
@@ -139,3 +133,12 @@ def test_letters_can_be_read_in_both_themes():
 def test_what_cannot_be_drawn(results, said):
     with pytest.raises(K8sNetError, match=said):
         race(results)
+
+
+def test_costs_as_the_model_counts_them():
+    """The values of ``k8snetlib.cost`` are drawn as they are."""
+    costs = [cost for mode in ("iptables", "nftables", "ipvs") for cost in curve(mode, (1, 30))]
+    text = race(costs).text
+    for cost in costs:
+        assert f"{cost.services} Services: {cost.evaluated} rules" in text
+    assert race(costs).text == race([(c.mode, c.services, c.evaluated) for c in costs]).text

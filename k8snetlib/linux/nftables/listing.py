@@ -88,9 +88,8 @@ def _set(table: Table, one: NamedSet, now: float | None) -> list[str]:
     lines = [f"\t{one.word} {one.name} {{"]
     data = f" : {one.data}" if one.data else ""
     lines.append(f"\t\ttype {' . '.join(one.kinds)}{data}")
-    size = one.size or (65535 if "dynamic" in one.flags else 0)
-    if size:
-        lines.append(f"\t\tsize {size}")
+    if one.size:
+        lines.append(f"\t\tsize {one.size}")
     flags = [flag for flag in _FLAGS if flag in one.flags]
     if flags and flags != (["timeout"] if one.timeout else []):
         lines.append(f"\t\tflags {','.join(flags)}")

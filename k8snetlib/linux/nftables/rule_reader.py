@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from k8snetlib.linux.nftables.keys import WORDS, Key, NftError, order, parse_key, parse_one
+from k8snetlib.linux.nftables.keys import (
+    PROTOCOLS,
+    Key,
+    NftError,
+    order,
+    parse_key,
+    parse_one,
+)
 from k8snetlib.linux.nftables.selectors import ALIASES, SELECTORS, Selector
 from k8snetlib.linux.nftables.statements import (
     Flags,
@@ -57,22 +64,45 @@ def read_rule(tokens: Tokens, family: str) -> Rule:
         if tokens.accept("comment"):
             comment = tokens.string()
             break
-        statement = _statement(tokens, family)
-        if statements and _implied(statements[-1], statement):
-            statements.pop()  # nft leaves out a protocol that what follows implies
+        statement = _in_context(_statement(tokens, family), statements)
+        statements = [before for before in statements if not _implied(before, statement)]
         statements.append(statement)
     if not statements:
         raise tokens.error("expected a statement")
     return Rule(tuple(statements), comment)
 
 
+def _in_context(statement: Statement, before: list[Statement]) -> Statement:
+    """``th dport`` where it is known already that this is TCP: nft then says ``tcp dport``."""
+    if not isinstance(statement, Match | Vmap) or isinstance(statement.left, Numgen):
+        return statement
+    proto = next((p for p in map(_proto_of, before) if p in ("tcp", "udp")), "")
+    if not proto:
+        return statement
+    left = tuple(
+        SELECTORS[one.words.replace("th ", f"{proto} ")] if one.words.startswith("th ") else one
+        for one in statement.left
+    )
+    return statement._replace(left=left)
+
+
+def _proto_of(statement: Statement) -> str:
+    """The protocol that a packet has behind a statement ("" if any)."""
+    if not isinstance(statement, Match):
+        return ""
+    if statement.left == (SELECTORS["meta l4proto"],) and not statement.negated:
+        return PROTOCOLS.get(statement.right, "") if isinstance(statement.right, int) else ""
+    return statement.left[0].proto
+
+
 def _implied(before: Statement, after: Statement) -> bool:
-    if not (isinstance(before, Match) and before.left == (SELECTORS["meta l4proto"],)):
+    """True for a match of the protocol alone that what follows implies: nft leaves it out."""
+    if not isinstance(before, Match) or before.left != (SELECTORS["meta l4proto"],):
         return False
-    if before.negated or not isinstance(after, Match | Vmap) or isinstance(after.left, Numgen):
+    if not isinstance(after, Match | Vmap) or isinstance(after.left, Numgen):
         return False
-    proto = after.left[0].proto
-    return bool(proto) and before.right == WORDS["inet_proto"][proto]
+    proto = _proto_of(before)
+    return bool(proto) and any(one.proto == proto for one in after.left)
 
 
 def _statement(tokens: Tokens, family: str) -> Statement:
@@ -181,15 +211,17 @@ def _pairs(tokens: Tokens, kinds: tuple[str, ...]) -> tuple[tuple[Key, Verdict],
 
 def _set_mark(tokens: Tokens) -> SetMark:
     if not (tokens.accept("meta", "mark") or tokens.accept("mark")):
-        return SetMark("", tokens.number())
-    op = _BITWISE.get(tokens.take())
-    if op is None:
-        raise tokens.error("expected and, or, xor")
-    value = tokens.number()
-    if op == "&" and tokens.peek() in ("xor", "^"):
-        tokens.take()
-        return SetMark("&^", tokens.number(), value)
-    return SetMark(op, value)
+        return SetMark(tokens.number())
+    bits, value = 0xFFFFFFFF, 0
+    while tokens.peek() in _BITWISE:
+        op, number = _BITWISE[tokens.take()], tokens.number()
+        if op == "&":
+            bits, value = bits & number, value & number
+        elif op == "|":
+            bits, value = bits & ~number, value | number
+        else:
+            value ^= number
+    return SetMark(value, bits)
 
 
 # -- tests ----------------------------------------------------------------------------------------
@@ -247,7 +279,7 @@ def _test(tokens: Tokens) -> Match | Vmap:
 
 def _bits(tokens: Tokens, kind: str) -> int:
     bits = _int(kind, tokens.take())
-    while tokens.accept(","):
+    while tokens.accept(",") or tokens.accept("|"):
         bits |= _int(kind, tokens.take())
     return bits
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from k8snetlib.linux.nftables.keys import BITS, Key, NftError, One, parse_key, parse_one
 from k8snetlib.linux.nftables.reader import Item, Operation, read, verdict_of
-from k8snetlib.linux.nftables.statements import Rule, Verdict
+from k8snetlib.linux.nftables.statements import Remember, Rule, Verdict
 from k8snetlib.linux.nftables.table import (
     Chain,
     Element,
@@ -32,6 +32,8 @@ _HOOKS = {
     "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
     "route": ("OUTPUT",),
 }
+#: How large a dynamic set may grow whose size nobody named.
+MOST_ELEMENTS = 65535
 _GONE = "Error: No such file or directory"
 _BUSY = "Error: Device or resource busy"
 
@@ -131,6 +133,7 @@ class _Transaction:
         self.fresh: dict[tuple[Table, str], dict[Key, Element]] = {}
         self.changed: dict[tuple[Table, str], list[Rule]] = {}
         self.lost: set[Table] = set()
+        self.new_sets: set[tuple[Table, str]] = set()
 
     def carry_out(self, op: Operation) -> None:
         """One operation."""
@@ -267,7 +270,10 @@ class _Transaction:
                 raise NftError(
                     f"nft: the type {kind} is not modelled.", f"Here: {', '.join(BITS)}."
                 )
+        if definition.timeout and "timeout" not in definition.flags:
+            definition = definition._replace(flags=(*definition.flags, "timeout"))
         table.sets[op.name] = definition
+        self.new_sets.add((table, op.name))
 
     def _delete_set(self, table: Table, op: Operation) -> None:
         if op.name not in table.sets and op.verb == "destroy":
@@ -312,6 +318,7 @@ class _Transaction:
             old = table.chains[name]
             for rule in rules:
                 _check_rule(table, rule, old)
+                self._make_dynamic(table, rule)
             table.chains[name] = Chain(name, rules, old.base, old.comment)
         for table in self.lost:  # something went: nobody may use it
             for chain in table.chains.values():
@@ -320,6 +327,15 @@ class _Transaction:
             for own in table.sets.values():
                 for element in own.elements.values():
                     _check_target(table, element, _BUSY)
+
+    def _make_dynamic(self, table: Table, rule: Rule) -> None:
+        """A new set that a rule fills is dynamic, and of limited size: nft makes it so."""
+        for statement in rule.statements:
+            if isinstance(statement, Remember) and (table, statement.name) in self.new_sets:
+                own = table.sets[statement.name]
+                flags = own.flags if "dynamic" in own.flags else (*own.flags, "dynamic")
+                size = own.size or MOST_ELEMENTS
+                table.sets[statement.name] = own._replace(flags=flags, size=size)
 
 
 def _check_rule(table: Table, rule: Rule, chain: Chain, error: str = _GONE) -> None:

@@ -59,9 +59,20 @@ def _port(kind: type | None, field: str) -> Load:
         if type(l4) is kind or (kind is None and (type(l4) is Tcp or type(l4) is Udp)):
             value: int = getattr(l4, field)
             return value
+        if kind is None and type(l4) is Icmp:
+            return _where_ports_would_be(p, l4, field)
         return None
 
     return load
+
+
+def _where_ports_would_be(p: Probe, icmp: Icmp, field: str) -> int:
+    """``th`` takes the bytes as they come: an ICMP message begins with type, code and checksum."""
+    if field == "sport":
+        return icmp.type << 8 | icmp.code
+    from k8snetlib.wire import encode  # rarely needed
+
+    return int.from_bytes(encode(p.packet)[22:24], "big")
 
 
 def _fib(field: str) -> Load:
@@ -74,7 +85,8 @@ def _fib(field: str) -> Load:
 
 
 def _state(p: Probe) -> One | None:
-    return WORDS["ct_state"].get(p.state.lower(), 64)
+    # Before conntrack has seen the packet it is "invalid" (untracked is what a rule exempted).
+    return WORDS["ct_state"].get(p.state.lower(), WORDS["ct_state"]["invalid"])
 
 
 def _status(p: Probe) -> One | None:

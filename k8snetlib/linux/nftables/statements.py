@@ -32,6 +32,8 @@ from k8snetlib.linux.nftables.selectors import LOADS, Selector
 if TYPE_CHECKING:
     from k8snetlib.linux.nftables.table import Table
 
+_ALL = 0xFFFFFFFF
+
 Value: TypeAlias = "One | tuple[One, ...]"
 
 
@@ -55,7 +57,8 @@ class SetRef(NamedTuple):
 
 
 class Flags(NamedTuple):
-    """``established,related``: one of these bits."""
+    """``established,related``: one of these bits. Negated it says less than it seems: that what the
+    packet has is not exactly all of them together."""
 
     bits: int
 
@@ -107,7 +110,8 @@ class Match(NamedTuple):
             shown = str(right)
         elif isinstance(right, Flags):
             words = WORDS[kinds[0]]
-            shown = ",".join(word for word, bit in words.items() if bit & right.bits)
+            between = " | " if self.negated else ","  # odd, but so it is
+            shown = between.join(word for word, bit in words.items() if bit & right.bits)
         elif isinstance(right, Members):
             shown = f"{{ {', '.join(show_key(kinds, key, element=True) for key in right.keys)} }}"
         else:
@@ -127,7 +131,9 @@ class Match(NamedTuple):
             return named
         if isinstance(right, Flags):
             mask = right.bits
-            return lambda p, _: isinstance(v := load(p), int) and bool(v & mask) is wanted
+            if not wanted:  # not "none of these bits", but another number than all of them
+                return lambda p, _: (v := load(p)) is not None and v != mask
+            return lambda p, _: isinstance(v := load(p), int) and bool(v & mask)
         if isinstance(right, Members):
             keys = right.keys
             return lambda p, _: (v := load(p)) is not None and any(
@@ -205,29 +211,28 @@ def _draw(mod: int, pairs: tuple[tuple[Key, Verdict], ...]) -> Op:
 
 
 class SetMark(NamedTuple):
-    """``meta mark set …``: mark = (mark & ``bits``) xor ``value``; ``op`` is how it is written."""
+    """``meta mark set …``: mark = (mark & ``bits``) xor ``value``, as the kernel keeps it."""
 
-    op: str
     value: int
     bits: int = 0
 
     def __str__(self) -> str:
-        if not self.op:
+        if not self.bits:
             return f"meta mark set 0x{self.value:08x}"
-        if self.op == "&^":
-            return f"meta mark set meta mark & 0x{self.bits:08x} ^ 0x{self.value:08x}"
-        return f"meta mark set meta mark {self.op} 0x{self.value:08x}"
+        # What the mask takes away and the value sets is "or" to nft.
+        set_, flipped = self.value & ~self.bits & _ALL, self.value & self.bits
+        kept = self.bits | set_
+        words = ["meta mark set meta mark"]
+        words += [f"& 0x{kept:08x}"] * (kept != _ALL)
+        words += [f"^ 0x{flipped:08x}"] * bool(flipped) + [f"| 0x{set_:08x}"] * bool(set_)
+        return " ".join(words)
 
     def compile(self) -> Op:
         """The new mark, and on it goes."""
-        op, value, bits = self
+        value, bits = self
 
         def change(p: Probe, _: Table) -> Outcome:
-            old = p.mark
-            p.mark = {
-                "": value, "|": old | value, "&": old & value, "^": old ^ value,
-                "&^": old & bits ^ value,
-            }[op]  # fmt: skip
+            p.mark = p.mark & bits ^ value
             return True
 
         return change

@@ -259,8 +259,7 @@ class Table:
     def _policy(self, base: Chain, matched: list[Matched]) -> Result:
         assert base.base is not None
         policy = base.base.policy
-        if base.rules:
-            matched.append(Matched(self.full_name, base.name, policy, None))
+        matched.append(Matched(self.full_name, base.name, policy, None))
         return Result(_SAYS[policy], tuple(matched))
 
 

@@ -118,12 +118,18 @@ def _save(ns: Netns, line: Words, options: set[str]) -> str:
     return "\n".join(lines)
 
 
+def _word(line: Words, which: str, command: str) -> str:
+    if not line:
+        raise BadCommand(f"{_SAYS}Missing {which}mandatory argument to command {command}")
+    return line.next()
+
+
 # -- changing -------------------------------------------------------------------------------------
 
 
 def _create(ns: Netns, line: Words, options: set[str]) -> str:
-    name = line.value("create")
-    kind = line.value(name)
+    name = _word(line, "", "create")
+    kind = _word(line, "second ", "create")
     if kind not in TYPES:
         message = f"{_SAYS}Syntax error: typename '{kind}' is unknown"
         raise BadCommand(message, f"Here: {', '.join(TYPES)}.")
@@ -142,7 +148,7 @@ def _create(ns: Netns, line: Words, options: set[str]) -> str:
 
 def _add(ns: Netns, line: Words, options: set[str]) -> str:
     one = _set(ns, line)
-    entry = _entry(one, line.value(one.name))
+    entry = _entry(one, _word(line, "second ", "add"))
     if entry in one.entries and not options & {"-exist", "-!"}:
         raise BadCommand(f"{_SAYS}Element cannot be added to the set: it's already added")
     ns.ipsets[one.name] = one.with_entries(one.entries | {entry})
@@ -151,7 +157,7 @@ def _add(ns: Netns, line: Words, options: set[str]) -> str:
 
 def _del(ns: Netns, line: Words, options: set[str]) -> str:
     one = _set(ns, line)
-    entry = _entry(one, line.value(one.name))
+    entry = _entry(one, _word(line, "second ", "del"))
     if entry not in one.entries and not options & {"-exist", "-!"}:
         raise BadCommand(f"{_SAYS}Element cannot be deleted from the set: it's not added")
     ns.ipsets[one.name] = one.with_entries(one.entries - {entry})
@@ -160,7 +166,7 @@ def _del(ns: Netns, line: Words, options: set[str]) -> str:
 
 def _test(ns: Netns, line: Words, options: set[str]) -> str:
     one = _set(ns, line)
-    text = line.value(one.name)
+    text = _word(line, "second ", "test")
     if _entry(one, text) in one.entries:
         return f"Warning: {text} is in set {one.name}."
     raise BadCommand(f"{text} is NOT in set {one.name}.")
@@ -194,8 +200,10 @@ def _entry(one: IpSet, text: str) -> str:
         place = ("First", "Second", "Third")[len(words)]
         raise BadCommand(f"{_SAYS}Syntax error: {place} element is missing from {text}.")
     if len(words) > len(parts):
-        shape = ",".join(parts)
-        raise BadCommand(f"{_SAYS}Syntax error: Elem separator in {text}.", f"It is {shape}.")
+        raise BadCommand(
+            f"{_SAYS}Syntax error: too many elements in {text}.",
+            f"Of {one.kind} there is {','.join(parts)}.",
+        )
     if one.kind == "bitmap:port":
         return str(_port(text.removeprefix("tcp:").removeprefix("udp:")))
     return ",".join(_part(part, word) for part, word in zip(parts, words, strict=True))
@@ -219,6 +227,8 @@ def _part(part: str, word: str) -> str:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+    if not (text.isascii() and text.isdigit()):
         raise BadCommand(f"{_SAYS}Syntax error: '{text}' is invalid as number", "0 to 65535.")
+    if int(text) > 65535:
+        raise BadCommand(f"{_SAYS}Syntax error: '{text}' is out of range 0-65535")
     return int(text)
