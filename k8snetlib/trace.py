@@ -49,10 +49,8 @@ HOOK_BOXES: Mapping[str, tuple[str, ...]] = {
     "raw": ("PREROUTING", "OUTPUT"),
     "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
     "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
-    "filter": ("INPUT", "FORWARD", "OUTPUT"),
-    "security": ("INPUT", "FORWARD", "OUTPUT"),
+    **dict.fromkeys(("filter", "security", "ipvs"), ("INPUT", "FORWARD", "OUTPUT")),
     "nft": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
-    "ipvs": ("INPUT", "FORWARD", "OUTPUT"),
 }
 
 _TABLES = {
