@@ -56,8 +56,9 @@ class Cluster:
     ) -> Cluster:  # fmt: skip
         """The running example of the course: the article's cluster, made complete.
 
-        Parameters: ``backend`` is udp, vxlan or host-gw; ``proxy_mode`` iptables, nftables or
-        ipvs; ``flanneld`` is flanneld's command line on every node; ``docker_masquerade`` leaves
+        Parameters: ``backend`` is udp, vxlan or host-gw; ``proxy_mode`` iptables,
+        nftables, ipvs or none (no kube-proxy runs, and no Service is served); ``flanneld`` is
+        flanneld's command line on every node; ``docker_masquerade`` leaves
         Docker's own masquerade rule on (pods of other nodes then see the node's overlay address
         instead of the pod's); ``seed`` fixes every random choice.
 
@@ -344,6 +345,17 @@ class Cluster:
         return ", ".join(running) or "no node"
 
     # -- Kubernetes -----------------------------------------------------------------------------
+
+    def kubectl(self, command: str, stdin: str = "") -> str:
+        """Types ``kubectl COMMAND`` where nothing cuts the way to the API server, and returns what
+        it prints; ``stdin`` is the text that ``-f -`` reads. Raises ``BadCommand``.
+
+        >>> Cluster.example().kubectl("get nodes -o name")
+        'node/node1\\nnode/node2\\nnode/node3'
+        """
+        from k8snetlib.kube import kubectl
+
+        return kubectl.typed(self.network, command, stdin)
 
     def kube_proxy(self, node: str) -> KubeProxy:
         """kube-proxy on a node: its mode, its options, its journal. Raises ``UnknownName``."""
