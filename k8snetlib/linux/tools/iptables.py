@@ -105,10 +105,8 @@ def _line(words: Sequence[str]) -> Line:
     if not command and rule and rule[0].startswith("-"):
         raise BadCommand(f'{_SAYS}unknown option "{rule[0]}"', "First a command, such as -L or -A.")
     if not command:
-        raise BadCommand(
-            f"{_SAYS}no command specified",
-            f"Commands here: {', '.join('-' + c for c in _COMMANDS)}.",
-        )
+        known = ", ".join(f"-{c}" for c in _COMMANDS)
+        raise BadCommand(f"{_SAYS}no command specified", f"Commands here: {known}.")
     return Line(command, args, table, look, tuple(rule))
 
 
@@ -425,15 +423,12 @@ def _list(ruleset: Ruleset, line: Line) -> str:
 
 
 def _list_rules(ruleset: Ruleset, line: Line) -> str:
-    chains, only = _chosen(ruleset, line)
-    counted = line.look.verbose
-    out = []
+    (chains, only), counted, out = _chosen(ruleset, line), line.look.verbose, []
     for chain in chains if not only else ():
         packets, octets = counts_of(ruleset, line.table, chain)[-1]
         counts = f" -c {packets} {octets}" if counted and chain.policy else ""
-        out.append(
-            f"-P {chain.name} {chain.policy}{counts}" if chain.policy else f"-N {chain.name}"
-        )
+        policy = f"-P {chain.name} {chain.policy}{counts}"
+        out.append(policy if chain.policy else f"-N {chain.name}")
     for chain in chains:
         for n, rule in enumerate(chain.rules, 1):
             if only in (0, n):
