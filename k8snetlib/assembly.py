@@ -30,6 +30,7 @@ from k8snetlib.kube import dns
 from k8snetlib.kube.api import BACKENDS, PROXY_MODES, ClusterSpec, Host, Node, Pod
 from k8snetlib.kube.apiserver import ApiServer
 from k8snetlib.kube.controllers import ControllerManager
+from k8snetlib.kube.kubectl import at_prompt
 from k8snetlib.kube.network import net_conf
 from k8snetlib.kubelet import Kubelet, is_heard
 from k8snetlib.linux.netns import Device, Netns
@@ -141,7 +142,7 @@ def pod_mtu(spec: ClusterSpec) -> int:
 
 def _start_api_server(network: Network, spec: ClusterSpec) -> ApiServer:
     """The API server, with all that the spec says there is."""
-    api = ApiServer(network)
+    api = ApiServer(network, spec.network.service_network)
     network.agents.add(api)
     with api.at_once():
         for value in _objects(spec):
@@ -377,6 +378,8 @@ def _start_flannel(network: Network, spec: ClusterSpec, flannel: _Flannel, api: 
         server.way().put(Put(f"{PREFIX}/config".encode(), text.encode()))
         for node in spec.nodes:
             network[node.name].commands["etcdctl"] = _etcdctl
+    for node in spec.nodes:
+        network[node.name].commands["kubectl"] = at_prompt
     with network.agents.hold():
         for node in spec.nodes:
             link = KubeLink(api, node.name, text) if kube else EtcdLink(server, node.name)

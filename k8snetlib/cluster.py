@@ -346,6 +346,17 @@ class Cluster:
 
     # -- Kubernetes -----------------------------------------------------------------------------
 
+    def kubectl(self, command: str, stdin: str = "") -> str:
+        """Types ``kubectl COMMAND`` where nothing cuts the way to the API server, and returns what
+        it prints; ``stdin`` is the text that ``-f -`` reads. Raises ``BadCommand``.
+
+        >>> Cluster.example().kubectl("get nodes -o name")
+        'node/node1\\nnode/node2\\nnode/node3'
+        """
+        from k8snetlib.kube import kubectl
+
+        return kubectl.typed(self.network, command, stdin)
+
     def kube_proxy(self, node: str) -> KubeProxy:
         """kube-proxy on a node: its mode, its options, its journal. Raises ``UnknownName``."""
         from k8snetlib.kube.proxy.daemon import KubeProxy

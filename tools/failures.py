@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+ISSUES = "https://github.com/flannel-io/flannel/issues"
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -27,7 +28,7 @@ from tests.flannel.failures.run import (  # noqa: E402
     Said,
     played,
 )
-from tests.flannel.failures.table import FAILURES  # noqa: E402
+from tests.flannel.failures.table import ASKED, FAILURES  # noqa: E402
 
 PAGE = ROOT / "docs" / "flannel-failures.md"
 #: Of a longer text only the lines that matter are shown.
@@ -129,23 +130,28 @@ def _section(number: int, failure: Failure, runs: dict[str, Run]) -> Iterator[st
     yield ""
     yield f"**Symptom.** {failure.symptom}"
     yield ""
+    asked = [f"[{issue}]({ISSUES}/{issue})" for issue in ASKED.get(failure.key, ())]
+    if asked:
+        yield f"**Met by others.** flannel's issues: {', '.join(asked)}."
+        yield ""
     yield from _moments(runs)
     if failure.elsewhere:
         yield failure.elsewhere
         yield ""
     shown = "vxlan" if "vxlan" in runs else failure.backends[0]
+    seen, mended = _halves(runs[shown])
     yield f"**What breaks it** ({shown}):"
     yield from _block(runs[shown].said("break"))
     yield f"**What shows it** ({shown}):"
-    yield from _block(runs[shown].said("look"))
-    typed = {_kind(one) for one in runs[shown].said("look")}
+    yield from _block(seen)
+    typed = {_kind(one) for one in seen}
     for backend, run in runs.items():
-        other = [one for one in run.said("look") if _kind(one) not in typed]
+        other = [one for one in _halves(run)[0] if _kind(one) not in typed]
         if other:
             yield f"With {backend} also:"
             yield from _block(other)
     yield f"**Repair.** {failure.repair}"
-    yield from _block(runs[shown].said("repair"))
+    yield from _block(mended)
 
 
 def _kind(said: Said) -> tuple[str, str, bool]:
@@ -153,16 +159,23 @@ def _kind(said: Said) -> tuple[str, str, bool]:
     return said.host, re.sub(r"\d+", "N", said.command), bool(said.wanted)
 
 
+def _halves(run: Run) -> tuple[list[Said], list[Said]]:
+    """What was looked at before the first repair; the repairs, and what was looked at then."""
+    said = [one for one in run.story if isinstance(one, Said) and one.kind != "break"]
+    first = [one.kind for one in said].index("repair")
+    return said[:first], said[first:]
+
+
 def _moments(runs: dict[str, Run]) -> Iterator[str]:
     """The table: a row for each moment and each group of backends that fared alike."""
     columns: list[str] = []
-    rows: dict[str, dict[tuple[str, ...], list[str]]] = {}
+    rows: dict[str, dict[tuple[str, ...], list[str]]] = {when: {} for when in _whens(runs)}
     whys: dict[str, list[str]] = {}
     for backend, run in runs.items():
         columns = list(run.pairs)
         for moment in run.moments:
             cells = tuple(moment.measured.get(column, "") for column in columns)
-            rows.setdefault(moment.when, {}).setdefault(cells, []).append(backend)
+            rows[moment.when].setdefault(cells, []).append(backend)
         for why in _reasons(run):
             whys.setdefault(why, []).append(backend)
     yield f"| when | backend | {' | '.join(columns)} |"
@@ -176,6 +189,18 @@ def _moments(runs: dict[str, Run]) -> Iterator[str]:
         yield f"- {', '.join(backends)}: {why}"
     if whys:
         yield ""
+
+
+def _whens(runs: dict[str, Run]) -> list[str]:
+    """The moments of all runs, each after the one that it followed."""
+    order: list[str] = []
+    for run in runs.values():
+        at = 0
+        for moment in run.moments:
+            if moment.when not in order:
+                order.insert(at, moment.when)
+            at = order.index(moment.when) + 1
+    return order
 
 
 def _reasons(run: Run) -> Iterator[str]:

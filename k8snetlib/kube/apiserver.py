@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
+from k8snetlib.address import Prefix
 from k8snetlib.errors import unknown_name
 from k8snetlib.kube.api import Pod
 
@@ -38,6 +39,10 @@ Key = tuple[str, str]
 
 #: What can happen to an object, in the words of a watch.
 ADDED, MODIFIED, DELETED = "ADDED", "MODIFIED", "DELETED"
+
+
+#: Where Services get their addresses if nobody says.
+SERVICE_RANGE = Prefix.parse("10.96.0.0/16")
 
 
 class Change(NamedTuple):
@@ -66,12 +71,14 @@ def key_of(value: Any) -> Key:
 
 
 class ApiServer:
-    """All of the API server, as one agent of the network."""
+    """All of the API server, as one agent of the network. From ``service_range`` it gives Services
+    their addresses (``--service-cluster-ip-range``)."""
 
     name = "apiserver"
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, service_range: Prefix = SERVICE_RANGE) -> None:
         self.network = network
+        self.service_range = service_range
         self.log: list[Change] = []
         self.watchers: dict[str, str] = {}
         self.cuts: set[str] = set()
@@ -79,6 +86,7 @@ class ApiServer:
         #: When a pod that is being deleted has had its time (the model's clock).
         self.deadlines: dict[Key, float] = {}
         self._objects: dict[type[Any], dict[Key, Stored]] = {}
+        self._sorted: dict[type[Any], list[tuple[str, Any]]] = {}  # made when asked for
 
     @property
     def revision(self) -> int:
@@ -135,9 +143,10 @@ class ApiServer:
 
     def list(self, kind: type[Value], namespace: str | None = None) -> list[Value]:
         """All objects of a kind (of one namespace), in the order of their namespaces and names."""
-        objects = self._objects.get(kind, {})
-        keys = sorted(key for key in objects if namespace in (None, key[0]))
-        return [cast(Value, objects[key].value) for key in keys]
+        if kind not in self._sorted:
+            objects = self._objects.get(kind, {})
+            self._sorted[kind] = [(key[0], objects[key].value) for key in sorted(objects)]
+        return [value for space, value in self._sorted[kind] if namespace in (None, space)]
 
     def since(self, revision: int, kind: type[Any] | None = None) -> Iterator[Change]:
         """What has happened after a revision, perhaps only to objects of one kind."""
@@ -187,6 +196,7 @@ class ApiServer:
         self._settle()
 
     def _changed(self, change: Change) -> None:
+        self._sorted.pop(type(change.value), None)
         self.log.append(change)
         self.look()
 
@@ -211,7 +221,7 @@ class ApiServer:
 
     def clone(self, network: Network) -> ApiServer:
         """The same objects in a copy of the network; who watches is taken along."""
-        other = ApiServer(network)
+        other = ApiServer(network, self.service_range)
         other._objects = {kind: dict(objects) for kind, objects in self._objects.items()}
         other.log = list(self.log)
         other.watchers, other.cuts = dict(self.watchers), set(self.cuts)

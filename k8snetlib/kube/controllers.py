@@ -51,7 +51,8 @@ class ControllerManager:
         self.silent: dict[str, float] = {}
         self.not_ready: set[str] = set()
         self._unready: set[Key] = set()
-        self._gone: dict[Key, Pod] = {}
+        #: Pods that there were: their names are not given again.
+        self._gone: set[Key] = set()
         self.api.watched_by(self.name, "")
 
     @property
@@ -87,8 +88,7 @@ class ControllerManager:
                 changes, self.seen = list(api.since(self.seen)), api.revision
                 for change in changes:
                     if change.verb == DELETED and isinstance(change.value, Pod):
-                        # Its name is not given again.
-                        self._gone[key_of(change.value)] = change.value._replace(terminating=True)
+                        self._gone.add(key_of(change.value))
                     if change.verb == DELETED and isinstance(change.value, Workload):
                         self._collect(change.value)
                 if any(isinstance(change.value, Pod | Workload) for change in changes):
@@ -102,7 +102,7 @@ class ControllerManager:
         """A workload is gone: so are its pods, unless another one owns them."""
         others = self.api.list(Workload, workload.namespace)
         for pod in self.api.list(Pod, workload.namespace):
-            if workload.owns(pod) and not any(other.owns(pod) for other in others):
+            if owns(workload, pod) and not any(owns(other, pod) for other in others):
                 self.api.terminate(pod)
 
     def _replicate(self) -> None:
@@ -110,16 +110,14 @@ class ControllerManager:
         api = self.api
         for workload in api.list(Workload):
             pods = api.list(Pod, workload.namespace)
-            own = [pod for pod in pods if workload.owns(pod) and not pod.terminating]
+            own = [pod for pod in pods if owns(workload, pod) and not pod.terminating]
             if workload.kind != "DaemonSet":
                 for pod in self._too_many(own, workload):
                     api.terminate(pod)
             taken = {pod.name for pod in pods}
             if workload.kind != "StatefulSet":
-                gone = self._gone.values()
-                taken |= {pod.name for pod in gone if pod.namespace == workload.namespace}
-            template = workload.template
-            nodes = [node.name for node in api.list(Node) if has_labels(node, template)]
+                taken |= {name for namespace, name in self._gone if namespace == workload.namespace}
+            nodes = [n.name for n in api.list(Node) if has_labels(n, workload.template)]
             for pod in pods_of(workload, own, taken, nodes):
                 api.put(pod)
 
@@ -153,17 +151,22 @@ class ControllerManager:
 
     def _slice(self, services: Iterable[Key]) -> None:
         """The slices of these Services are made anew from the pods that there are."""
-        api, by_label = self.api, None
-        for namespace, name in services:
-            service = api.find(Service, namespace, name)
-            own = [s for s in api.list(EndpointSlice, namespace) if s.service == name]
+        api, services = self.api, list(services)
+        if not services:
+            return
+        by_label = PodsByLabel(api.list(Pod))
+        there: dict[Key, list[EndpointSlice]] = {}
+        for found in api.list(EndpointSlice):
+            there.setdefault((found.namespace, found.service), []).append(found)
+        for key in services:
+            service, own = api.find(Service, *key), there.get(key, [])
             wanted: tuple[EndpointSlice, ...] = ()
             if service is not None:
-                by_label = by_label or PodsByLabel(api.list(Pod))
                 wanted = _named_as(own, slices_of(service, by_label.selected(service)))
+            names = {found.name for found in wanted}
             for found in own:
-                if found.name not in {s.name for s in wanted}:
-                    api.delete(EndpointSlice, namespace, found.name)
+                if found.name not in names:
+                    api.delete(EndpointSlice, *key_of(found))
             for found in wanted:
                 api.put(found)
 
@@ -189,8 +192,15 @@ class ControllerManager:
         other = object.__new__(ControllerManager)
         other.network, other.heard, other.seen = network, self.heard, self.seen
         other.silent, other.not_ready = dict(self.silent), set(self.not_ready)
-        other._unready, other._gone = set(self._unready), dict(self._gone)
+        other._unready, other._gone = set(self._unready), set(self._gone)
         return other
+
+
+def owns(workload: Workload, pod: Pod) -> bool:
+    """True if the pod is one of the workload's. A Deployment's are those of its ReplicaSet, which
+    asks for a ``pod-template-hash`` too: a pod that only has the labels is not adopted."""
+    hashed = workload.kind != "Deployment" or "pod-template-hash" in dict(pod.labels)
+    return hashed and workload.owns(pod)
 
 
 def changed_services(api: ApiServer, changes: list[tuple[object, object]]) -> list[Key]:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from k8snetlib.errors import BadPacket
 from k8snetlib.kube.api import EndpointSlice, Service
-from k8snetlib.kube.apiserver import ApiServer, api_server, key_of
+from k8snetlib.kube.apiserver import ApiServer, api_server
 from k8snetlib.wire.dns import (
     AA,
     NOERROR,
@@ -122,13 +122,15 @@ def lookup(api: ApiServer, name: str, kind: str = "A") -> Found:
 def _named(api: ApiServer, name: str) -> Found:
     """What an address is called: the Service whose cluster IP it is, or those it is behind."""
     ip = ".".join(reversed(name.lower().removesuffix(".in-addr.arpa.").split(".")))
-    found = [_full(s) for s in api.list(Service) if s.cluster_ip == ip]
+    found = [_full(service) for service in api.list(Service) if service.cluster_ip == ip]
     if not found:
-        found = [
-            f"{_label(ip)}.{_full(service)}"
-            for service in api.list(Service)
-            if any(e.ip == ip for s in _slices(api, *key_of(service)) for e in s.endpoints)
-        ]
+        behind = {
+            (slice_.namespace, slice_.service): None
+            for slice_ in api.list(EndpointSlice)
+            if any(endpoint.ip == ip for endpoint in slice_.endpoints)
+        }
+        services = [api.find(Service, *key) for key in behind]
+        found = [f"{_label(ip)}.{_full(service)}" for service in services if service]
     return Found(bool(found), tuple(Record(name, "PTR", TTL, full) for full in found))
 
 

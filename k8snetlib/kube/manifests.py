@@ -80,6 +80,26 @@ def read_manifests(*paths: str | Path) -> ClusterSpec:
 _OBJECT_HINT = "A cluster needs pods: give Deployments, Pods, Services, Nodes."
 
 
+def documents(text: str, name: str) -> list[dict[str, Any]]:
+    """The documents of a text, YAML or JSON; ``name`` is what errors call it. Raises
+    ``BadManifest``."""
+    is_json = name.endswith(".json") or text.lstrip().startswith("{")
+    found = (_json_documents if is_json else _yaml_documents)(text, name)
+    kept = [document for document in found if document is not None]
+    for number, document in enumerate(kept, start=1):
+        if not isinstance(document, dict):
+            raise BadManifest(
+                f"{Place(name, number).at(0)}: must be a mapping, not {document!r:.40}."
+            )
+    return kept
+
+
+def documents_in(path: str) -> list[dict[str, Any]]:
+    """The documents of a file, or of all files of a folder. Raises ``BadManifest``."""
+    files = list(_files((path,), []))
+    return [document for file in files for document in documents(_text(file), str(file))]
+
+
 def _summary(title: str, things: list[str]) -> str:
     shown = "; ".join(things[:5])
     more = len(things) - 5

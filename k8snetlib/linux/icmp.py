@@ -104,11 +104,15 @@ REDIRECTS, REDIRECT_LOAD = 9, 0.02
 
 def send_redirect(visit: Visit, device: Device, packet: Packet, gateway: str) -> None:
     """The packet leaves by the device it came in by: its sender could have gone to ``gateway``
-    itself, and is told so (RFC 792), unless it was told a moment ago."""
+    itself, and is told so (RFC 792), unless it was told a moment ago. Only a sender on this very
+    link is told: from behind a router nobody could go there (fib_validate_source)."""
     ns, now = visit.ns, visit.network.now
     if not ns.sysctls["net.ipv4.conf.all.send_redirects"]:
         return
     src = cast(IPv4, packet.headers[0]).src
+    back = ns.routes.lookup(src)
+    if back is None or back.via or back.dev != device.name:
+        return
     count, last = ns.redirects.get(src, (0, -1e9))
     if now - last > REDIRECT_LOAD * 2**10:
         count = 0

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from k8snetlib.errors import unknown_name
+from k8snetlib.errors import K8sNetError, unknown_name
 from k8snetlib.views.chain_cards import (
     FOOT,
     HEAD,
@@ -55,6 +55,8 @@ FIRST = (
     "Only the first packet of a connection asks the nat table, so each packet here is one new "
     "connection."
 )
+#: Modes without a Service's chains in iptables, and the command that shows what they have.
+_LOOK = {"ipvs": "ipvsadm -Ln", "nftables": "nft list ruleset"}
 _HEAD = ("chain", "rule asks for", "leads to", "chance here", "of all that comes here", "packets")
 
 
@@ -63,7 +65,8 @@ def chain_map(cluster: Cluster, service: str, node: str) -> Picture:
 
     Parameters: ``service`` is ``NAME`` or ``NAMESPACE/NAME``, as kubectl or a rule's comment names
     it; ``node`` is whose rules are read. The picture shows this moment: call again after traffic.
-    Raises ``UnknownName`` if the node has no rule for such a Service.
+    Raises ``UnknownName`` if the node has no rule for such a Service, ``K8sNetError`` if kube-proxy
+    keeps it elsewhere than in iptables rules.
     """
     ns = cluster[node]
     addresses = {f"{s.namespace}/{s.name}": (s.cluster_ip, *s.external_ips)
@@ -74,6 +77,12 @@ def chain_map(cluster: Cluster, service: str, node: str) -> Picture:
     wanted.sort(key=lambda name: not name.startswith("default/"))
     graph = chain_graph(ns.ruleset, wanted[0], addresses.get(wanted[0], ())) if wanted else None
     if graph is None or not graph:
+        mode = cluster.spec.network.proxy_mode
+        if wanted and mode in _LOOK:
+            raise K8sNetError(
+                f"No iptables rule of {ns.name} is about {plain}: kube-proxy's mode is {mode}.",
+                f"Look with: {_LOOK[mode]}.",
+            )
         short = {name.partition("/")[2]: None for name in services_named(ns.ruleset)}
         raise unknown_name(f"Service in the rules of {ns.name}", plain, short)
     return draw_chains(graph, ns.name, cluster.names)

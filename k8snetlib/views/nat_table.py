@@ -11,6 +11,7 @@ Simplified here: of a packet inside a tunnel only the pod's own addresses are sh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -18,12 +19,15 @@ from k8snetlib.cluster import Cluster
 from k8snetlib.errors import unknown_name
 from k8snetlib.linux.conntrack import Connection, Entry, Tuple, tuple_of
 from k8snetlib.packet import PROTO_ICMP, PROTO_NAMES, IPv4, Packet
-from k8snetlib.trace import Exchange, Hop, Names, Step, Trace
+from k8snetlib.trace import Exchange, Hop, Names, Step, Trace, rule_line
 from k8snetlib.views.chain_cards import short_name
 from k8snetlib.views.grid import Cell, Grid, Tables
 from k8snetlib.views.text import kind_words
 from k8snetlib.words import owner_words
 
+_MEMORY = "the connection"
+_IPTABLES = re.compile(r"-j ([A-Z]+)(?: --to-\w+ (\S+))?")
+_NFT = re.compile(r"\b(dnat|snat|masquerade|redirect)\b(?: to (\S+))?")
 _IN, _OUT = "before", "after"
 _NOTE = (
     "⇄ marks what was translated. Rules are asked for the first packet of a connection; all later "
@@ -110,33 +114,47 @@ def _nat_row(trace: Trace, hop: Hop) -> NatRow | None:
 
 
 def _translates(step: Step) -> bool:
-    if not step.stage.startswith("nat ") or step.before is None:
+    if not step.stage.startswith(("nat ", "ipvs ")) or step.before is None:
         return False
     return _inner(step.before) != _inner(step.packet)
 
 
 def _by(steps: Sequence[Step]) -> tuple[str, ...]:
-    """What translated: ``rule: DNAT``, where it stands; or the connection, and in which hook."""
+    """What translated (``rule: DNAT``, IPVS, the connection), and then in which hook and chain."""
     if not steps:
         return ("nothing",)
-    hooks = [step.stage.removeprefix("nat ") for step in steps]
-    if not any(step.rules for step in steps):
-        return ("the connection", f"in {' and '.join(hooks)}")
-    said, kinds = [], []
+    hooks = [step.stage.partition(" ")[2] for step in steps]
+    if not any(step.rules or step.stage.startswith("ipvs") for step in steps):
+        return (_MEMORY, f"in {' and '.join(hooks)}")
+    said, kinds, others = [], [], []
     for step, hook in zip(steps, hooks, strict=True):
-        decided = step.rules[-1] if step.rules else None
-        if decided is None or decided.rule is None:
-            said.append(f"{hook}: the connection")
-            continue
-        target = _short(str(decided.rule.target))
-        kinds.append(target.split()[0])
-        said.append(f"{hook}, {short_name(decided.chain)}: {target}")
-    return (f"rule{'' if len(kinds) == 1 else 's'}: {', '.join(kinds)}", *said)
+        if step.stage.startswith("ipvs"):
+            others.append("IPVS")
+            said.append(f"{hook}: IPVS, {step.by}")
+        elif step.rules:
+            target = _target_words(rule_line(step.rules[-1]))
+            kinds.append(target.split()[0])
+            said.append(f"{hook}, {_short_chain(step.rules[-1].chain)}: {target}")
+        else:
+            others.append(_MEMORY)
+            said.append(f"{hook}: {_MEMORY}")
+    rules = [f"rule{'' if len(kinds) == 1 else 's'}: {', '.join(kinds)}"] if kinds else []
+    return (", ".join([*dict.fromkeys(others), *rules]), *said)
 
 
-def _short(target: str) -> str:
-    words = target.removeprefix("-j ").split()
-    return " to ".join([words[0], words[2]]) if len(words) > 2 else words[0]
+def _target_words(line: str) -> str:
+    """``DNAT to 10.1.20.3:8080`` of an iptables rule; of one for nft ``dnat to …``."""
+    found = _IPTABLES.search(line) or _NFT.search(line)
+    if not found:
+        return line
+    return f"{found[1]} to {found[2]}" if found[2] else found[1]
+
+
+def _short_chain(chain: str) -> str:
+    """A chain's name without its hash; nftables mode has names of two words and much more."""
+    if "/" not in chain:
+        return short_name(chain)
+    return "-".join(chain.split("-")[:2]) + "…"
 
 
 def _packet_row(row: NatRow, names: Names) -> tuple[Cell, ...]:

@@ -48,7 +48,8 @@ class Run(NamedTuple):
 def race(results: Iterable[Sequence[object]]) -> Picture:
     """Rules tested for a new connection against the number of Services, a curve for each mode.
 
-    Parameters: ``results`` are (mode, services, evaluated) triples, in any order, as measured.
+    Parameters: ``results`` are (mode, services, evaluated) triples, or the ``Cost`` values of
+    ``k8snetlib.cost`` for one place, in any order.
     Raises ``K8sNetError`` if there is none, or if one is not two numbers of at least 1 and 0.
     """
     runs = [_run(result) for result in results]
@@ -71,7 +72,7 @@ def race(results: Iterable[Sequence[object]]) -> Picture:
 
 def _run(result: Sequence[object]) -> Run:
     match tuple(result):
-        case (str(mode), int(services), int(evaluated)) if services >= 1 and evaluated >= 0:
+        case (str(mode), int(services), *_, int(evaluated)) if services >= 1 and evaluated >= 0:
             return Run(mode, services, evaluated)
     raise K8sNetError(
         f"{tuple(result)!r} is no result.",

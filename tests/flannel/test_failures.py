@@ -10,7 +10,7 @@ import pytest
 
 from k8snetlib.reach import all_pairs
 from tests.flannel.failures.run import BACKENDS, FATES, TALKS, Moment, Run, Said, played
-from tests.flannel.failures.table import FAILURES
+from tests.flannel.failures.table import ASKED, FAILURES
 from tools import failures as page
 
 RUNS = [
@@ -60,6 +60,7 @@ def test_every_fate_and_every_failure_is_there():
     seen = {word for m in moments for text in m.measured.values() for word in text.split(" / ")}
     assert seen == set(FATES)
     assert len({failure.key for failure in FAILURES}) == len(FAILURES) == 19
+    assert set(ASKED) <= {failure.key for failure in FAILURES}
 
 
 def test_a_redirect_is_never_why_nobody_answered():

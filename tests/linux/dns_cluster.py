@@ -1,15 +1,11 @@
-"""The example cluster for tests of DNS: with kube-proxy's recorded rules, and two more Services."""
+"""The example cluster for tests of DNS, with three more Services."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from k8snetlib import Cluster
 from k8snetlib.kube.api import Endpoint, EndpointPort, EndpointSlice, Service, ServicePort
 from k8snetlib.kube.apiserver import api_server
-from k8snetlib.linux.netfilter import save
 
-RULES = Path(__file__).parents[1] / "kernel"
 ZONE = "default.svc.cluster.local"
 #: On node1: what goes to DNS servers vanishes.
 DROP = "iptables -I FORWARD -d 10.1.0.0/16 -p udp --dport 53 -j DROP"
@@ -18,9 +14,6 @@ DROP = "iptables -I FORWARD -d 10.1.0.0/16 -p udp --dport 53 -j DROP"
 def dns_cluster() -> Cluster:
     """With a headless Service, one without endpoints, and an alias."""
     cluster = Cluster.example()
-    for node in cluster.nodes:
-        text = (RULES / f"{node}.iptables-save.txt").read_text()
-        save.restore(cluster[node].ruleset, text)
     api = api_server(cluster.network)
     port = (ServicePort("http", "tcp", 80, 8080),)
     api.put(Service("headless", "None", port))

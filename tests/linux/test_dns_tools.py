@@ -200,6 +200,14 @@ def test_they_print_what_the_real_ones_print(cluster: Cluster, command: str, pri
     assert "\n".join(said).rstrip("\n") == printed.rstrip("\n")
 
 
+def test_a_node_asks_as_well_if_it_is_told_whom(cluster: Cluster) -> None:
+    """It has no resolv.conf: its own port 53 is asked, where nobody listens."""
+    name = f"backend-svc.{ZONE}"
+    assert cluster["node3"].sh(f"dig @10.96.0.53 +short {name}") == "10.96.0.10"
+    lines = cluster["node3"].sh(f"dig {name}").splitlines()
+    assert lines[0] == ";; communications error to 127.0.0.1#53: connection refused"
+
+
 def test_dig_gives_up_after_three_times_five_seconds(cluster: Cluster) -> None:
     cluster["node1"].sh(DROP)
     began = cluster.network.now

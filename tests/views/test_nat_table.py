@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from k8snetlib import Cluster
 from k8snetlib.errors import UnknownName
 from k8snetlib.views import nat_table
 from k8snetlib.views.nat_table import entries_of, nat_rows
@@ -130,6 +131,32 @@ def test_the_rule_is_named():
         "POSTROUTING, KUBE-POSTROUTING: MASQUERADE",
     )
     assert table.grids[0].rows[1][3].lines == (MEMORY, "in PREROUTING and POSTROUTING")
+
+
+BY_MODE = {
+    "iptables": ("rules: DNAT, MASQUERADE", "PREROUTING, KUBE-SEP-OYAM…: DNAT to 10.1.20.3:8080",
+                 "POSTROUTING, KUBE-POSTROUTING: MASQUERADE"),
+    "nftables": ("rules: dnat, masquerade",
+                 "PREROUTING, endpoint-H254UWVM…: dnat to 10.1.20.3:8080",
+                 "POSTROUTING, masquerading: masquerade"),
+    "ipvs": ("IPVS, rule: MASQUERADE",
+             "INPUT: IPVS, TCP 192.168.66.11:30080 rr -> 10.1.20.3:8080",
+             "POSTROUTING, KUBE-POSTROUTING: MASQUERADE"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", BY_MODE)
+def test_every_mode_of_kube_proxy(mode):
+    """kube-proxy's own state, not the recording: the first packet, an answer, a later packet."""
+    cluster = Cluster.example("vxlan", mode)
+    exchange = cluster.connect("client", "192.168.66.11", 30080, endpoint="backend")
+    rows = [row for row in nat_rows(exchange, "node1") if row.kind.startswith("TCP")]
+    assert rows[0].by == BY_MODE[mode]
+    words = {row.by[0] for row in rows[1:]}
+    both = {f"IPVS, {MEMORY}", f"{MEMORY}, IPVS"}  # requests, and answers
+    assert words == ({MEMORY} if mode != "ipvs" else both)
+    assert all(row.before != row.after for row in rows)
+    assert nat_table(exchange, "node1").title.endswith("5 packets, 5 translated.")
 
 
 def test_connections_of_a_node_now():

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from k8snetlib.cost import curve
 from k8snetlib.errors import K8sNetError
 from k8snetlib.views import race
 from k8snetlib.views.palette import COLOURS, TEXT_ON
@@ -132,3 +133,12 @@ def test_letters_can_be_read_in_both_themes():
 def test_what_cannot_be_drawn(results, said):
     with pytest.raises(K8sNetError, match=said):
         race(results)
+
+
+def test_costs_as_the_model_counts_them():
+    """The values of ``k8snetlib.cost`` are drawn as they are."""
+    costs = [cost for mode in ("iptables", "nftables", "ipvs") for cost in curve(mode, (1, 30))]
+    text = race(costs).text
+    for cost in costs:
+        assert f"{cost.services} Services: {cost.evaluated} rules" in text
+    assert race(costs).text == race([(c.mode, c.services, c.evaluated) for c in costs]).text

@@ -10,11 +10,12 @@ Source: nft(8).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from k8snetlib.linux.nftables.keys import NftError
-from k8snetlib.linux.nftables.rule_reader import read_rule
+from k8snetlib.linux.nftables.rule_reader import parse_rule, read_rule
 from k8snetlib.linux.nftables.statements import Rule, Verdict
 from k8snetlib.linux.nftables.table import Base, NamedSet
 from k8snetlib.linux.nftables.tokens import Tokens, parse_time
@@ -55,7 +56,40 @@ class Operation(NamedTuple):
 
 def read(text: str) -> Iterator[Operation]:
     """The operations of a text, in order. Raises ``NftError`` at the first that is none."""
-    tokens = Tokens(text)
+    for part in _parts(text):
+        plain = _PLAIN.match(part)
+        if plain is None or ";" in part:
+            yield from _read(Tokens(part))
+            continue
+        verb, kind, family, table, name, rest = plain.groups()
+        rule = parse_rule(rest, family) if kind == "rule" else None
+        yield Operation(verb, kind, family, table, name, rule=rule)
+
+
+#: By far the most frequent commands: a rule alone, a chain alone.
+_PLAIN = re.compile(r"(?:(?=add rule)|(?=(?:add|flush|delete) chain [^{]*$))"
+                    r"(\w+) (\w+) (ip6?) (\S+) (\S+) ?(.*)$")  # fmt: skip
+
+
+def _parts(text: str) -> Iterator[str]:
+    """A text in lines; a line whose braces stay open goes on in the next."""
+    waiting: list[str] = []
+    depth = 0
+    for line in text.splitlines():
+        bare = _QUOTED.sub("", line) if '"' in line or "#" in line else line
+        depth += bare.count("{") - bare.count("}")
+        waiting.append(line)
+        if depth <= 0 and not line.endswith("\\"):
+            yield "\n".join(waiting)
+            waiting, depth = [], 0
+    if waiting:
+        yield "\n".join(waiting)
+
+
+_QUOTED = re.compile(r'"[^"]*"|#.*')
+
+
+def _read(tokens: Tokens) -> Iterator[Operation]:
     while True:
         tokens.skip("\n", ";")
         word = tokens.peek()

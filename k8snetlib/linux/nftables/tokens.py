@@ -9,6 +9,7 @@ from k8snetlib.linux.nftables.keys import NftError
 _TOKEN = re.compile(r'"[^"\n]*"|\\\n|\n|#[^\n]*|[{};,]|!=|==|[^\s{};,"#]+')
 _TIME = re.compile(r"(\d+)(ms|d|h|m|s)")
 _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_END = [""] * 4
 ENDS = frozenset({"\n", ";", "}", ""})
 
 
@@ -18,32 +19,38 @@ class Tokens:
     __slots__ = ("_at", "_words")
 
     def __init__(self, text: str) -> None:
-        self._words = [w for w in _TOKEN.findall(text) if w[0] not in "#\\"]
+        words: list[str] = _TOKEN.findall(text)
+        if "#" in text or "\\" in text:
+            words = [w for w in words if w[0] not in "#\\"]
+        self._words = words + _END
         self._at = 0
 
     def peek(self, ahead: int = 0) -> str:
-        """The next word, which stays."""
-        at = self._at + ahead
-        return self._words[at] if at < len(self._words) else ""
+        """The next word (or one a few words on), which stays."""
+        return self._words[self._at + ahead]
 
     def take(self, expected: str = "") -> str:
         """The next word; raises ``NftError`` if it is not the one expected."""
-        word = self.peek()
+        word = self._words[self._at]
         if not word or (expected and word != expected):
             raise self.error(f"expected {expected or 'more'}")
         self._at += 1
         return word
 
-    def accept(self, *words: str) -> bool:
+    def accept(self, word: str, *more: str) -> bool:
         """Takes these words if they come next."""
-        if any(self.peek(n) != word for n, word in enumerate(words)):
+        at, words = self._at, self._words
+        if words[at] != word:
             return False
-        self._at += len(words)
+        for n, other in enumerate(more, 1):
+            if words[at + n] != other:
+                return False
+        self._at = at + 1 + len(more)
         return True
 
     def skip(self, *words: str) -> None:
         """Passes over any of these words."""
-        while self.peek() in words and self.peek():
+        while self._words[self._at] in words:
             self._at += 1
 
     def string(self) -> str:

@@ -8,12 +8,15 @@ Tools of rooms further on (``etcdctl``) are put into ``ns.commands`` by whoever 
 Two kinds of "no": what the real tool would refuse is refused in its own words (``RTNETLINK answers:
 File exists``), with a hint; what this version does not carry is refused by naming what it does.
 
-Simplified here: no pipes, no variables, no redirections; blanks at the ends of lines are not
+A command may be given its text by a here-document (``<<EOF``).
+
+Simplified here: no pipes, no variables, no other redirections; blanks at the ends of lines are not
 printed.
 """
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -76,6 +79,8 @@ READERS: Mapping[str, Callable[[Netns, list[str], str], str]] = {
     "nft": nft.run,
 }
 
+#: ``<<EOF``, ``<<-EOF``, ``<<'EOF'``: the lines that follow, up to one that is EOF alone.
+_HERE_DOCUMENT = re.compile(r"<<(-?)\s*(['\"]?)(\w+)\2")
 _BETWEEN = frozenset({";", "&&"})
 
 
@@ -89,35 +94,45 @@ def run(ns: Netns, command: str, stdin: str = "") -> str:
     for commands and options that are not modelled; those before it have been carried out.
     """
     printed = []
-    for words in _commands(command):
+    for words, text in _commands(command):
         name, rest = words[0], words[1:]
+        given = stdin if text is None else text
         if name in READERS:
-            printed.append(READERS[name](ns, rest, stdin))
+            printed.append(READERS[name](ns, rest, given))
         elif name in TOOLS:
             printed.append(TOOLS[name](ns, rest))
         elif name in ns.commands:
-            printed.append(ns.commands[name](ns, rest, stdin))
+            printed.append(ns.commands[name](ns, rest, given))
         else:
             raise _unknown(ns, name)
     lines = "\n".join(text for text in printed if text).splitlines()
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _commands(text: str) -> Iterator[list[str]]:
-    """The commands of a text, each as its words."""
-    for line in text.splitlines():
+def _commands(text: str) -> Iterator[tuple[list[str], str | None]]:
+    """The commands of a text, each as its words; and the text of a here-document, which belongs to
+    the last command of its line."""
+    lines = iter(text.splitlines())
+    for line in lines:
         if line.lstrip().startswith("#"):
             continue
+        here: str | None = None
+        if found := _HERE_DOCUMENT.search(line):
+            line, here = line[: found.start()] + line[found.end() :], ""
+            for behind in lines:
+                if (behind.lstrip("\t") if found[1] else behind) == found[3]:
+                    break
+                here += f"{behind}\n"
         words: list[str] = []
         for word in _words(line):
             if word in _BETWEEN:
                 if words:
-                    yield words
+                    yield words, None
                 words = []
             else:
                 words.append(word)
         if words:
-            yield words
+            yield words, here
 
 
 def _words(line: str) -> list[str]:

@@ -9,7 +9,7 @@ from k8snetlib.address import Prefix
 from k8snetlib.assembly import plug_pod
 from k8snetlib.etcd.api import Range
 from k8snetlib.kube.api import ClusterSpec, Container, Listen, Node, Pod, example_spec
-from tests.flannel.failures.run import CUT, LEASES, NAT, ONE_WAY, TALKS, WRONG, Run, around
+from tests.flannel.failures.run import CUT, LEASES, NAT, ONE_WAY, TALKS, WRONG, Run, around, fate_of
 
 ENV = "/run/flannel/subnet.env"
 #: The moment after a repair, on every page row.
@@ -20,6 +20,8 @@ def renumber(run: Run, kind: str, node: str, old: str, new: str) -> None:
     """Docker on a node starts again with another ``--bip``: bridge and pods get new addresses."""
     pods = [pod.name for pod in run.cluster.spec.pods if pod.node == node]
     act = run.breaks if kind == "break" else run.repairs
+    bip = f"{new}.1/24"
+    run.happens(f"# Docker on {node} starts with --bip={bip}, its pods anew, as if:", _no, kind)
     for host, device in ((node, "docker0"), *((pod, "eth0") for pod in pods)):
         address = run.cluster[host].devices[device].addresses[0].ip
         last = address.rpartition(".")[2]
@@ -103,6 +105,9 @@ def watch_compacted(run: Run) -> None:
             "after that",
             gone | {"1→2": CUT, "2→1": ONE_WAY, "3→2": CUT},
         )
+        later = run.cluster.clone()
+        later.advance("23h")
+        assert fate_of(later, "web2", "backend")[0] == TALKS, "node2 has renewed its lease"
         run.repairs("node1", "systemctl restart flanneld")
     run.repairs("node3", "systemctl start flanneld")
     run.talk(MENDED)

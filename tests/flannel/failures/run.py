@@ -17,6 +17,7 @@ from typing import NamedTuple
 from k8snetlib import Cluster
 from k8snetlib.errors import K8sNetError
 from k8snetlib.reach import judge
+from k8snetlib.trace import Exchange
 
 BACKENDS = ("udp", "vxlan", "host-gw")
 LEASES = "/coreos.com/network/subnets"
@@ -154,18 +155,29 @@ class Run:
 
 def fate_of(cluster: Cluster, sender: str, target: str) -> tuple[str, str]:
     """What becomes of a ping and of a transfer (one of ``FATES``), and the model's words for it."""
-    pair = judge(sender, target, cluster.clone().ping(sender, target))
+    ping = cluster.clone().ping(sender, target)
+    pair = judge(sender, target, ping)
     if pair.fate == "wrong host":
         return WRONG, f"{pair.end} got it"
     if pair.fate == "no answer":
-        return ONE_WAY, pair.reason
+        return ONE_WAY, _why(ping)
     if pair.fate not in ("reached", "translated"):
-        return CUT, pair.reason
+        return CUT, _why(ping)
     port = _PORTS[re.match(r"[a-z]+", target)[0]]  # type: ignore[index]
     transfer = cluster.clone().connect(sender, target, port, payload=TRANSFER)
     if not transfer.ok:
         return SMALL, transfer.reason
     return (NAT if pair.fate == "translated" else TALKS), ""
+
+
+def _why(ping: Exchange) -> str:
+    """The model's words; for a packet that was merely passed over, what became of it."""
+    if ping.reason.startswith("nobody answered within"):
+        for trace in reversed(ping.packets):
+            last = trace.steps[-1]
+            if last.verdict == "ignore" and not trace.label.startswith("ARP"):
+                return f"{trace.label} ended at {trace.hops[-1].netns}: {last.reason}"
+    return ping.reason
 
 
 def around(node: int, to: str, back: str = "", pairs: Iterable[str] = PAIRS) -> dict[str, str]:
@@ -181,7 +193,8 @@ def around(node: int, to: str, back: str = "", pairs: Iterable[str] = PAIRS) -> 
 
 class Failure(NamedTuple):
     """A row of the overview and a section of the page. ``play`` drives a ``Run``; ``backends`` are
-    those to which it applies, ``elsewhere`` says why not to the others."""
+    those to which it applies, ``elsewhere`` says why not to the others. Who asks about it: see
+    ``table.ASKED``."""
 
     key: str
     title: str

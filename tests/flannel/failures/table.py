@@ -7,6 +7,28 @@ from tests.flannel.failures.run import Failure
 
 OVERLAYS = ("udp", "vxlan")
 
+#: Issues of flannel's repository in which people met the failure, or asked about it.
+ASKED = {
+    "etcd-lost": (294,),
+    "lost-or-cut-off": (294,),
+    "flanneld-stopped": (636,),
+    "restart-with-subnet-env": (205,),
+    "restart-without-subnet-env": (205, 556, 621),
+    "subnet-env-missing": (2232, 2253),
+    "lease-expired": (29, 904),
+    "lease-taken": (520, 1289, 1343),
+    "stale-route": (509, 2554),
+    "watch-compacted": (125,),
+    "one-range": (805,),
+    "one-public-ip": (98,),
+    "wrong-interface": (760, 1192),
+    "forward-drop": (609, 799),
+    "mtu-black-hole": (463,),
+    "overlay-port-blocked": (423, 1704),
+    "vtep-mac-changed": (1330, 1795),
+    "cidr-mismatch": (1428,),
+}
+
 FAILURES = (
     Failure(
         "etcd-lost",
@@ -88,7 +110,8 @@ FAILURES = (
         "As before, but in the time between a new node draws the free range.",
         "Two nodes have bridges of one range. All packets go to the new one. When the old node is "
         "back it leases another range, its bridge does not follow; with vxlan and host-gw flanneld "
-        "even leads the node's own way to its bridge off to the new node.",
+        "even leads the node's own way to its bridge off to the new node. (Until 2021 a flanneld took "
+        "the range of its subnet.env back, whoever had it.)",
         "The node whose lease it is not gets the bridge of its new lease: Docker with the new "
         "`--bip`, pods anew.",
         leases.lease_taken,
@@ -206,7 +229,8 @@ FAILURES = (
         "Kubernetes and flannel disagree on the pod network",
         "kubeadm's `--pod-network-cidr` is not the `Network` of flannel's ConfigMap "
         "(`--kube-subnet-mgr`).",
-        "Nodes are Ready perhaps, but flanneld does not start: no node learns of another.",
+        "Nodes are Ready perhaps, but flanneld does not start: no node learns of another. (In 2021 it "
+        "did not look yet, and ran with the wrong Network in subnet.env.)",
         "Make both the same; restart flanneld.",
         leases.cidr,
     ),
