@@ -5,8 +5,7 @@ Text, pictures, the step player, checks, feedback, JSON and pcap read these valu
 * A **Step** is one box of the kernel's packet-flow drawing: where, what was decided, *why*, which
   entry decided (a route, a neighbour, an FDB entry, a rule …), the packet before and after.
 * A **Hop** is one packet's visit to one network namespace.
-* A **Trace** is one packet's whole way, from its first sender to its last receiver, through
-  encapsulation and address translation, with every frame that tcpdump would have seen.
+* A **Trace** is one packet's whole way, with every frame that tcpdump would have seen.
 * An **Exchange** is a request and all that followed from it.
 
 The sets of stages, verdicts and outcomes are closed: ``STAGES``, ``VERDICTS``, ``OUTCOMES``.
@@ -43,8 +42,7 @@ from k8snetlib.packet import (
 )
 from k8snetlib.topology import NO_TOPOLOGY, Topology
 
-#: The boxes of netfilter: which table speaks in which hook (and nftables' own chains), and what
-#: that is for.
+#: The boxes of netfilter: which table (or nftables' own chains, or IPVS) speaks in which hook.
 HOOK_BOXES: Mapping[str, tuple[str, ...]] = {
     "raw": ("PREROUTING", "OUTPUT"),
     "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
