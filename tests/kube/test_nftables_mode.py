@@ -244,6 +244,20 @@ def test_a_copy_goes_its_own_way() -> None:
     assert cluster.connect("web2", "10.96.0.10", 80).ok
 
 
+def test_a_flushed_node_comes_back_when_something_changes_and_30_seconds_are_over() -> None:
+    """Nothing watches the table: a transaction that meets nothing fails, and is tried again."""
+    cluster = Cluster.example(proxy_mode="nftables")
+    cluster["node1"].sh("nft delete table ip kube-proxy")
+    cluster.advance("60s")
+    assert cluster.connect("web2", "10.96.0.10", 80).outcome == "unreachable"
+    api_server(cluster.network).put(Service("new", "10.96.0.99", (ServicePort("", "tcp", 80),)))
+    cluster.advance("1s")
+    assert "nftables sync failed" in cluster["node1"].sh("journalctl -u kube-proxy")
+    assert cluster.connect("web2", "10.96.0.10", 80).outcome == "unreachable"
+    cluster.advance("30s")
+    assert cluster.connect("web2", "10.96.0.10", 80).ok
+
+
 NODE_PORTS = {
     "the primary address alone": ((), [NODE1]),
     "a range": (("10.0.0.0/8",), ["10.1.15.1"]),
