@@ -161,9 +161,10 @@ def test_chains_of_a_service_that_is_gone_are_emptied_and_later_deleted() -> Non
     assert gone < names(ours)
     assert ours.table is not None
     assert not any(c.rules for name, c in ours.table.chains.items() if "/b/" in name)
+    ours.ns.network.advance(1.0)
     ours.sync(*state("a"))
     assert gone < names(ours), "not within a second"
-    ours.ns.network.advance(1.5)
+    ours.ns.network.advance(0.5)
     ours.sync(*state("a"))
     assert not gone & names(ours)
 
