@@ -360,6 +360,27 @@ def test_who_is_masqueraded(options: dict[str, Any], expected: str) -> None:
     assert asked[0].startswith(source) and f"KUBE-CLUSTER-IP {ends} -j" in asked[0]
 
 
+OUTSIDE = "-m physdev ! --physdev-is-in -m addrtype ! --src-type LOCAL -j ACCEPT"
+HERE = "-m addrtype --dst-type LOCAL -j ACCEPT"
+
+
+@pytest.mark.parametrize(
+    ("policy", "name", "targets"),
+    [
+        ("Cluster", "KUBE-EXTERNAL-IP", ["-j KUBE-MARK-MASQ", OUTSIDE, HERE]),
+        ("Local", "KUBE-EXTERNAL-IP-LOCAL", [OUTSIDE, HERE]),
+    ],
+)
+def test_rules_about_external_ips(policy: str, name: str, targets: list[str]) -> None:
+    """Masqueraded under the Cluster policy alone; let pass if it comes from outside, or stays."""
+    ns = node()
+    synced(ns, BALANCED._replace(external_traffic_policy=policy))
+    rules = [str(rule) for rule in ns.ruleset.chain("nat", "KUBE-SERVICES").rules]
+    asked = f"-m set --match-set {name} dst,dst "
+    found = [r.partition(asked)[2] for r in rules if asked in r]
+    assert found == targets
+
+
 def test_node_port_addresses() -> None:
     """Node ports on chosen addresses alone; the loopback device serves none."""
     ns = node()

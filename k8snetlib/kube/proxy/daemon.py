@@ -65,7 +65,7 @@ def make_proxier(mode: str, ns: Netns, config: ProxyConfig) -> Proxier:
         module = import_module(f"k8snetlib.kube.proxy.{mode}")
     except ModuleNotFoundError:
         raise NotModelled(
-            f"kube-proxy's mode {mode} is not modelled yet.", "Use proxy mode iptables."
+            f"kube-proxy's mode {mode} is not modelled.", "Use iptables, nftables or ipvs."
         ) from None
     return cast(Proxier, module.Proxier(ns, config))
 
