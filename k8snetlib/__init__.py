@@ -7,7 +7,8 @@
 
 from k8snetlib.cluster import Cluster
 from k8snetlib.errors import K8sNetError
-from k8snetlib.trace import OUTCOMES, Exchange, Frame, Hop, Step, Trace
+from k8snetlib.stages import OUTCOMES
+from k8snetlib.trace import Exchange, Frame, Hop, Step, Trace
 
 __all__ = ["OUTCOMES", "Cluster", "Exchange", "Frame", "Hop", "K8sNetError", "Step", "Trace"]
 

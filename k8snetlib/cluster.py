@@ -56,8 +56,9 @@ class Cluster:
     ) -> Cluster:  # fmt: skip
         """The running example of the course: the article's cluster, made complete.
 
-        Parameters: ``backend`` is udp, vxlan or host-gw; ``proxy_mode`` iptables, nftables or
-        ipvs; ``flanneld`` is flanneld's command line on every node; ``docker_masquerade`` leaves
+        Parameters: ``backend`` is udp, vxlan or host-gw; ``proxy_mode`` iptables,
+        nftables, ipvs or none (no kube-proxy runs, and no Service is served); ``flanneld`` is
+        flanneld's command line on every node; ``docker_masquerade`` leaves
         Docker's own masquerade rule on (pods of other nodes then see the node's overlay address
         instead of the pod's); ``seed`` fixes every random choice.
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from k8snetlib.packet import Packet, Tcp, Udp
-from k8snetlib.trace import Exchange, Names, Step, Trace, is_hook, rule_line
+from k8snetlib.stages import is_hook
+from k8snetlib.trace import Exchange, Names, Step, Trace, rule_line
 from k8snetlib.words import annotate
 
 

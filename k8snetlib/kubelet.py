@@ -8,6 +8,8 @@ vanishes with its addresses and its end of the veth pair. What the node's kernel
 While kubelet is stopped, or cut off from the API server, nothing of this happens: pods that run go
 on, new ones wait, deleted ones stay *Terminating*.
 
+What cannot be plugged in is told to the journal, and tried again when a pod of the node changes.
+
 Simplified here: a pod's programs run and are ready as soon as it is plugged in; no probes; images
 are there; a deleted pod's programs end at once, unless ``--grace-period`` says how long they take.
 Source: Kubernetes' pkg/kubelet; CNI's host-local for the order of addresses.
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING
 from k8snetlib.errors import K8sNetError
 from k8snetlib.kube.api import Node, Pod
 from k8snetlib.kube.apiserver import ApiServer, Key, api_server, key_of
+from k8snetlib.kube.cni.link import remove_link
 from k8snetlib.kube.controllers import ControllerManager
 from k8snetlib.linux.service import ACTIVE, Service
 
@@ -35,7 +38,7 @@ UNIT = "kubelet"
 class Kubelet(Service):
     """kubelet on one node. Parameters: ``ns`` is the node; ``spec`` is how the cluster plugs pods
     in; ``plugged`` are the pods that run there, as they began, each with the name of its network
-    namespace; those that ``failed`` are not tried again."""
+    namespace."""
 
     def __init__(self, ns: Netns, spec: ClusterSpec) -> None:
         super().__init__(ns, UNIT, "kubelet: The Kubernetes Node Agent", "/usr/bin/kubelet")
@@ -43,7 +46,6 @@ class Kubelet(Service):
         self.seen = -1
         self.last = ""
         self.plugged: dict[Key, tuple[Pod, str]] = {}
-        self.failed: set[Key] = set()
 
     @property
     def api(self) -> ApiServer:
@@ -108,7 +110,7 @@ class Kubelet(Service):
                 if api.find(Pod, *key) is None or key not in pods:
                     self._unplug(key)
             for key, pod in pods.items():
-                if key not in self.plugged and not pod.terminating and key not in self.failed:
+                if key not in self.plugged and not pod.terminating:
                     self._plug(pod)
         self.seen = api.revision
 
@@ -126,10 +128,12 @@ class Kubelet(Service):
             pod = pod._replace(ip=ip)
             netns = assembly.plug_pod(self.network, self.spec, pod, name)
         except K8sNetError as error:
-            self.failed.add(key)
             what = f'"Error syncing pod, skipping" err="{error.message}" pod="{"/".join(key)}"'
             self.say("E", "pod_workers.go", what)
-            self.network.netns.pop(name, None)
+            begun = None if pod.host_network else self.network.netns.get(name)
+            if begun is not None:
+                remove_link(begun, "eth0")
+                del self.network.netns[name]
             return
         self.plugged[key] = pod, netns.name
         self.last = ip if not pod.host_network else self.last
@@ -140,7 +144,7 @@ class Kubelet(Service):
         used = {pod.ip for pod in self.api.list(Pod)}
         size = 1 << 32 - node.pod_cidr.length
         start = _number(self.last) - node.pod_cidr.net if self.last else 1
-        for step in range(1, size):
+        for step in range(1, size + 1):
             at = (start + step) % size
             if 1 < at < size - 1 and (ip := node.pod_cidr.host(at)) not in used:
                 return ip
@@ -155,7 +159,7 @@ class Kubelet(Service):
         other = Kubelet(network.netns[self.ns.name], self.spec)
         self.copy_state(other)
         other.seen, other.last = self.seen, self.last
-        other.plugged, other.failed = dict(self.plugged), set(self.failed)
+        other.plugged = dict(self.plugged)
         return other
 
 

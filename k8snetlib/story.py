@@ -16,7 +16,8 @@ from typing import Any
 
 from k8snetlib.decided import decided, nat_words, port_of
 from k8snetlib.packet import Arp, Ethernet, Header, IPv4, Packet, Tcp, Udp, Vxlan
-from k8snetlib.trace import NO_NAMES, Exchange, Hop, Names, Step, Trace, is_hook, rule_line
+from k8snetlib.stages import is_hook
+from k8snetlib.trace import NO_NAMES, Exchange, Hop, Names, Step, Trace, rule_line
 from k8snetlib.words import annotate
 
 WIDTH = 100

@@ -19,7 +19,7 @@ ROOMS = [
     {"errors"},
     {"address"},
     {"packet"},
-    {"wire", "topology", "trace", "words", "story", "decided", "fates"},
+    {"wire", "topology", "stages", "trace", "words", "story", "decided", "fates"},
     {"linux"},
     {"etcd"},
     {"flannel", "kube"},

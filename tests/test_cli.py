@@ -19,7 +19,7 @@ from k8snetlib import OUTCOMES, Cluster
 from k8snetlib.cli import main
 from k8snetlib.kube.api import example_spec
 from k8snetlib.kube.manifests import read_manifests, write_manifests
-from k8snetlib.trace import VERDICTS
+from k8snetlib.stages import VERDICTS
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = json.loads((ROOT / "docs" / "trace.schema.json").read_text(encoding="utf-8"))

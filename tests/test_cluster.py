@@ -14,7 +14,7 @@ from k8snetlib.errors import BadAddress, BadManifest, BadPacket, UnknownName
 from k8snetlib.kube.api import Listen, example_spec
 from k8snetlib.linux.netfilter.save import restore
 from k8snetlib.linux.netfilter.tables import BASE_CHAINS
-from k8snetlib.trace import HOOK_BOXES, STAGES, VERDICTS
+from k8snetlib.stages import HOOK_BOXES, STAGES, VERDICTS
 from tests.clusters import with_a_virtual_server
 
 ENVIRONMENT = json.loads((Path(__file__).parent / "kernel" / "environment.json").read_text())

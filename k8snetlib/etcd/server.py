@@ -12,9 +12,12 @@ and neither does the store. Source: etcd's api/etcdserverpb/rpc.proto and its JS
 
 from __future__ import annotations
 
+import ctypes
 import json
+import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from base64 import b64decode, b64encode
@@ -51,6 +54,7 @@ PATIENCE = 20.0
 #: once; one that starts in the past is served every tenth of a second.
 SETTLE = 0.5
 
+_PR_SET_PDEATHSIG = 1
 _RESULTS = {"=": "EQUAL", "!=": "NOT_EQUAL", ">": "GREATER", "<": "LESS"}
 _OPERANDS = {"CREATE": "create_revision", "MOD": "mod_revision"}
 
@@ -60,8 +64,9 @@ def running(folder: Path, program: str = "etcd") -> Iterator[str]:
     """Starts an etcd server of one member and yields its address, ``127.0.0.1:PORT``.
 
     Parameters: ``folder`` is where it keeps its data (and its log, ``etcd.log``); ``program`` is
-    the command. The server ends with the ``with`` block; the folder stays. Raises ``K8sNetError``
-    if it does not come up.
+    the command. The server ends with the ``with`` block, and on Linux also if this process (a
+    notebook's kernel, say) is killed; the folder stays. Raises ``K8sNetError`` if it does not come
+    up.
     """
     client, peer = _free_ports(2)
     command = [
@@ -74,13 +79,19 @@ def running(folder: Path, program: str = "etcd") -> Iterator[str]:
         "--logger", "zap", "--log-level", "warn",
     ]  # fmt: skip
     with (folder / "etcd.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=_follow)
     try:
         _wait(process, Gateway("127.0.0.1", client), folder / "etcd.log")
         yield f"127.0.0.1:{client}"
     finally:
         process.kill()
         process.wait()
+
+
+def _follow() -> None:
+    """Runs in the server's process before it is etcd: it is to end when its parent does."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -22,8 +22,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from k8snetlib.errors import UnknownName, unknown_name
+from k8snetlib.stages import is_hook
 from k8snetlib.story import rule_words
-from k8snetlib.trace import NO_NAMES, Hop, Names, Step, Trace, is_hook, rule_line
+from k8snetlib.trace import NO_NAMES, Hop, Names, Step, Trace, rule_line
 from k8snetlib.views.chart import CARD_HEAD, CARDS, STYLE, Chart, draw_edges, lay_out
 from k8snetlib.views.geometry import Box, Point
 from k8snetlib.views.picture import Picture

@@ -33,7 +33,8 @@ from importlib.resources import files
 from typing import Any
 
 from k8snetlib.packet import Ethernet, Packet, stack_of
-from k8snetlib.trace import STAGES, Exchange, Names, Step, Trace, is_hook, rule_line
+from k8snetlib.stages import STAGES, is_hook
+from k8snetlib.trace import Exchange, Names, Step, Trace, rule_line
 from k8snetlib.views import scene
 from k8snetlib.views.flow import packet_flow
 from k8snetlib.views.flow_steps import at_kernel

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from k8snetlib.stages import is_hook
 from k8snetlib.topology import Host
-from k8snetlib.trace import Hop, Step, Trace, is_hook
+from k8snetlib.trace import Hop, Step, Trace
 from k8snetlib.views.geometry import Point, point_rail, tidy, way
 from k8snetlib.views.plan import Layout
 

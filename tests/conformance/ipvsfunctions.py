@@ -25,7 +25,7 @@ ABOUT = {"id", "test", "file", "case", "note", "comment", "origin", "derived"}
 OPTIONS = {
     "ipFamily", "scheduler", "nodeName", "nodeIP", "localDetector", "podCIDR", "masqueradeAll",
     "nodeAddresses", "nodePortAddresses", "featureLoadBalancerIPMode", "randomFully",
-    "excludeCIDRs",
+    "excludeCIDRs", "nodeIPs", "masqueradeMark", "strictARP",
 }  # fmt: skip
 PERSISTENT = 10_800
 
@@ -39,11 +39,13 @@ def config_of(options: Mapping[str, Any]) -> ProxyConfig:
         detector = Detector("CIDR", options["podCIDR"])
     return ProxyConfig(
         options.get("nodeName", "test-node"), options.get("nodeIP", "") or "",
-        tuple(options.get("nodeAddresses") or ()), family=family, detector=detector,
+        tuple(options.get("nodeAddresses") or options.get("nodeIPs") or ()), family=family, detector=detector,
         masquerade_all=options.get("masqueradeAll", False),
         random_fully=options.get("randomFully", True),
         node_port_addresses=NodePortAddresses(tuple(options.get("nodePortAddresses") or ())),
         scheduler=options.get("scheduler") or "rr",
+        masquerade_bit=int(options.get("masqueradeMark", "0x4000"), 0).bit_length() - 1,
+        strict_arp=options.get("strictARP", False),
         exclude_cidrs=of_family(options.get("excludeCIDRs") or (), family),
     )  # fmt: skip
 
@@ -60,8 +62,10 @@ def compare_fields(virtual: VirtualServer, wanted: Mapping[str, Any]) -> None:
                           "protocol": virtual.proto.upper()}[name]  # fmt: skip
         elif name == "scheduler":
             found = virtual.scheduler
-        elif name in ("timeout", "timeoutSeconds"):
+        elif name.lower().endswith(("timeout", "timeoutseconds")):
             found = virtual.persistent
+        elif name == "persistent" and isinstance(value, bool):
+            found = bool(virtual.persistent)
         elif name == "flags":
             _flags(virtual, value)
             continue

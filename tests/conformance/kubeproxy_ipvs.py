@@ -252,15 +252,16 @@ def _seen(text: str) -> dict[str, str]:
 
 
 def _entry(kind: str, entry: Mapping[str, Any]) -> str:
-    known(entry, {"ip", "port", "protocol", "setType", "ip2", "net"})
-    assert entry.get("setType", kind) == kind
-    port = f"{entry.get('protocol', 'tcp').lower()}:{entry.get('port')}"
+    fields = {key.lower(): value for key, value in entry.items()}
+    known(fields, {"ip", "port", "protocol", "settype", "ip2", "net"})
+    assert fields.get("settype", kind) == kind
+    port = f"{fields.get('protocol', 'tcp').lower()}:{fields.get('port')}"
     if kind == "bitmap:port":
-        return str(entry["port"])
-    words = {"ip": entry.get("ip"), "port": port, "net": entry.get("net")}
+        return str(fields["port"])
+    words = {"ip": fields.get("ip"), "port": port, "net": fields.get("net")}
     parts = [words[part] for part in TYPES[kind]]
     if kind == "hash:ip,port,ip":
-        parts[2] = entry["ip2"]
+        parts[2] = fields["ip2"]
     return ",".join(map(str, parts))
 
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -23,20 +29,43 @@ def race(etcd: Etcd) -> tuple[list[bool], bytes]:
     return told, etcd.range(Range(b"/lesson/10.1.99.0-24")).kvs[0].value
 
 
-def test_a_real_server_serves_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_real_server_serves_and_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     require_tool("etcd")
     monkeypatch.delenv("K8SNET_NBVAL", raising=False)
-    before = set(Path("/tmp").glob("k8snet-etcd-*"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     real = RealEtcd()
     try:
         assert (real.missing, real.note) == ("", "")
         assert race(real.api) == ([True, False], b"node8")
-        assert set(Path("/tmp").glob("k8snet-etcd-*")) - before, "a folder of its own"
+        assert len(list(tmp_path.iterdir())) == 1, "a folder of its own"
     finally:
         real.stop()
     with pytest.raises(K8sNetError):
         real.api.range(Range(b"x"))
+    assert not list(tmp_path.iterdir())
     real.stop()
+
+
+def test_the_server_ends_with_a_killed_notebook(tmp_path: Path) -> None:
+    require_tool("etcd")
+    program = (
+        "from k8snetlib.course.real_etcd import RealEtcd; import time\n"
+        "real = RealEtcd(); print(real.api._client.port, flush=True); time.sleep(60)"
+    )
+    command, where = [sys.executable, "-c", program], {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=where) as kernel:
+        assert kernel.stdout is not None
+        port = int(kernel.stdout.readline().split()[0])
+        socket.create_connection(("127.0.0.1", port), 5).close()
+        kernel.kill()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), 5).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.05)
+    pytest.fail("etcd still serves")
 
 
 @pytest.mark.parametrize("compared", [True, False])

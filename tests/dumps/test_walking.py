@@ -44,6 +44,11 @@ def test_where_a_packet_ends(both, source, target, outcome, reason):
     assert exchange.outcome == outcome and reason in exchange.reason
 
 
+def test_nobody_knows_who_listens_on_udp(both):
+    exchange = both.clone().send("10.1.15.2", "10.1.20.3", 53, proto="udp")
+    assert exchange.outcome == "lost" and "who listens on UDP port 53" in exchange.reason
+
+
 def test_a_service_is_translated_by_the_nodes_own_rules(both):
     """The dump's rules choose an endpoint, the tunnel's entries carry it to the other node."""
     fates = both.outcomes("10.1.15.2", "10.96.0.10", 80)
@@ -78,6 +83,9 @@ def test_a_pod_that_only_a_route_tells():
     with pytest.warns(PassedOver, match=r"node: what tunl0 \(ipip\) does with packets") as caught:
         cluster = Cluster.from_dumps({"node": Dumps((LINKS + CALICO, "l"), (routes, "r"))})
     assert len(caught) == 1
+    node = cluster["node"]
+    assert node.sysctls["net.ipv4.ip_forward"] == 1, "a node forwards, unless its dump says no"
+    assert node.devices["veth0a1b"].hairpin and not node.devices["ens3"].hairpin
     assert cluster.ping("10.9.9.7", "10.0.0.11").outcome == "delivered"
     assert cluster.ping("node", "10.9.9.7").outcome == "delivered"
 

@@ -357,7 +357,10 @@ def test_slices_are_not_too_long():
 
 
 def test_a_selector_wants_all_labels():
-    pods = [behind("a", 80), behind("b", 80)._replace(labels=(("app", "a"), ("v", "2")))]
+    a, v = ("app", "a"), ("v", "2")
+    pods = [
+        behind(n, 80)._replace(labels=own) for n, own in (("a", (a,)), ("b", (a, v)), ("c", (v,)))
+    ]
     both = NAMED._replace(selector=(("app", "a"), ("v", "2")))
     assert [p.name for p in PodsByLabel(pods).selected(both)] == ["b"]
     assert PodsByLabel(pods).selected(NAMED._replace(namespace="other")) == []

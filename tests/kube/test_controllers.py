@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from k8snetlib import Cluster
+from k8snetlib.address import Prefix
 from k8snetlib.errors import UnknownName
 from k8snetlib.kube.api import (
     ClusterSpec,
@@ -224,6 +225,31 @@ def test_a_pod_that_takes_its_time_is_terminating() -> None:
         each.advance("1s")
         assert "backend" not in each.network.netns and "backend" not in each.pods
         assert set(endpoints(api_server(each.network))) == {"10.1.20.4", "10.1.30.2"}
+
+
+def test_what_cannot_be_plugged_in_is_told_and_tried_again() -> None:
+    """node3's range is full: the next pod waits until another one goes."""
+    cluster, api = made()
+    node3 = api.get(Node, "", "node3")
+    api.put(node3._replace(pod_cidr=Prefix.parse("10.1.30.0/30")))
+    api.put(TEMPLATE._replace(name="late", node="node3"))
+    assert api.get(Pod, "default", "late").ip == "" and "late" not in cluster.network.netns
+    said = cluster["node3"].sh("journalctl -u kubelet -n 1")
+    assert 'err="no IP addresses available in range set: 10.1.30.0/30" pod="default/late"' in said
+    api.terminate(api.get(Pod, "default", "backend-c"))
+    api.put(api.get(Pod, "default", "late")._replace(labels=(("app", "late"),)))
+    assert api.get(Pod, "default", "late").ip == "10.1.30.2"
+
+
+def test_a_pod_that_cannot_start_leaves_nothing_behind() -> None:
+    """Two containers want the same port."""
+    cluster, api = made()
+    twice = tuple(Container(name, (Listen("tcp", 80),)) for name in ("a", "b"))
+    api.put(TEMPLATE._replace(name="twins", node="node3", containers=twice))
+    assert "address already in use" in cluster["node3"].sh("journalctl -u kubelet -n 1")
+    assert "twins" not in cluster.network.netns
+    assert "veth-twins" not in cluster["node3"].sh("ip -br link")
+    assert cluster.connect("web2", "backend-c", 8080).ok
 
 
 def test_a_live_connection_dies_with_its_pod_but_conntrack_remembers() -> None:

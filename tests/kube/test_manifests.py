@@ -227,6 +227,29 @@ def test_what_a_container_listens_on(tmp_path, text, sockets):
     assert read(tmp_path, NODE, pod).pods[0].containers == (Container("main", sockets, ports),)
 
 
+MAIN = Container("main", (Listen("tcp", 8080),), (ContainerPort(8080, name="web"),))
+SHAPES = [
+    ("sidecar", "  containers:", "  initContainers:\n  - {name: log, restartPolicy: Always, ports: [{containerPort: 9}]}\n  - {name: once, ports: [{containerPort: 8}]}\n  containers:",
+     (MAIN, Container("log", (Listen("tcp", 9),)))),
+    ("host-port", "containerPort: 8080", "containerPort: 8080, hostPort: 80, hostIP: 127.0.0.1",
+     (MAIN._replace(ports=(ContainerPort(8080, "tcp", "web", 80, "127.0.0.1"),)),)),
+    ("host-network", "spec:\n", "spec:\n  hostNetwork: true\n", (MAIN,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"), [s[1:] for s in SHAPES], ids=[s[0] for s in SHAPES]
+)
+def test_what_a_pod_is_made_of(tmp_path, old, new, found):
+    text = (
+        POD.replace("containerPort: 8080", "containerPort: 8080, hostPort: 8080")
+        if "Network" in new
+        else POD
+    )
+    (pod,) = read(tmp_path, NODE, text.replace(old, new, 1)).pods
+    assert pod.containers == found and pod.host_network == ("Network" in new)
+
+
 PASSED = [
     ("unknown-kind", "apiVersion: batch/v1\nkind: Job\nmetadata: {name: d}\n", "Job default/d"),
     ("other-group", "apiVersion: x.io/v1\nkind: Service\nmetadata: {name: d}\n", "Service default/d"),
@@ -317,6 +340,24 @@ def test_unreadable_files(tmp_path, name, content, says):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(BadManifest, match=says):
         read_manifests(tmp_path / name)
+
+
+def test_folders_in_a_folder_are_named(tmp_path):
+    """As `kubectl apply -f` without -R: an overlay would give every object twice."""
+    for folder in ("base", "overlay", "pictures"):
+        (tmp_path / folder).mkdir()
+    for file in ("base/a.yaml", "overlay/a.yaml", "pictures/a.png"):
+        (tmp_path / file).write_text(NODE, encoding="utf-8")
+    with pytest.raises(
+        BadManifest, match=f"no manifest in this folder.* Or name {tmp_path / 'base'}"
+    ):
+        read_manifests(tmp_path)
+    (tmp_path / "values.yaml").write_text("replicas: 3\n", encoding="utf-8")
+    (tmp_path / "n.yaml").write_text(NODE, encoding="utf-8")
+    with pytest.warns(
+        PassedOver, match=r"values\.yaml; the folder .*base; the folder .*overlay\.$"
+    ):
+        assert len(read_manifests(tmp_path).nodes) == 1
 
 
 def test_unreadable_paths(tmp_path):

@@ -69,7 +69,7 @@ def specs(draw):
     for at, name in enumerate(draw(st.lists(words, max_size=3, unique=True))):
         own = draw(service_ports)
         kind = draw(st.sampled_from(["ClusterIP", "NodePort", "LoadBalancer"]))
-        if kind != "ClusterIP":
+        if kind == "NodePort" or (kind == "LoadBalancer" and draw(st.booleans())):
             own = tuple(p._replace(node_port=31000 + 10 * at + i) for i, p in enumerate(own))
         local = kind == "LoadBalancer" and draw(st.booleans())
         services.append(Service(

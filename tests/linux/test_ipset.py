@@ -48,6 +48,13 @@ IN_THE_SET = {
     "source range of another port": (
         "hash:ip,port,net", "10.96.0.10,tcp:8,10.1.0.0/16", "dst,dst,src", TCP, False,
     ),
+    "too few ends for a source range": (
+        "hash:ip,port,net",
+        "10.96.0.10,tcp:80,10.1.0.0/16",
+        "dst,dst",
+        TCP,
+        False,
+    ),
     "node port": ("bitmap:port", "80", "dst", TCP, True),
     "node port, any protocol": ("bitmap:port", "53", "dst", UDP, True),
     "node port, source": ("bitmap:port", "80", "src", TCP, False),

@@ -344,6 +344,20 @@ def test_a_syn_begins_anew_where_the_old_connection_is_over(cluster: Cluster) ->
     assert chosen(cluster.connect("web2", VIP, 80, sport=40000)) == "backend-b"
 
 
+@pytest.mark.parametrize(("setting", "expected"), [(0, "backend-c"), (1, "backend-b")])
+def test_a_syn_does_not_go_to_a_quiesced_server(
+    cluster: Cluster, setting: int, expected: str
+) -> None:
+    """Not even on a connection that IPVS still has, with expire_nodest_conn."""
+    ns = cluster["node1"]
+    ns.sysctls["net.ipv4.vs.expire_nodest_conn"] = setting
+    assert chosen(cluster.connect("web2", VIP, 80, sport=40000)) == "backend-c"
+    (found,) = ns.ipvs.connections.values()
+    ns.ipvs.refresh(found, "ESTABLISHED", cluster.network.now)
+    ns.ipvs.edit_server(KEY, "10.1.30.2", 8080, 0)
+    assert chosen(cluster.connect("web2", VIP, 80, sport=40000)) == expected
+
+
 def test_the_pinned_endpoint_is_chosen(cluster: Cluster) -> None:
     """``endpoint=`` pins what the scheduler would choose."""
     for name in ("backend", "backend-b", "backend"):

@@ -11,7 +11,8 @@ from k8snetlib import Cluster
 from k8snetlib.errors import UnknownName
 from k8snetlib.linux.netfilter.hooks import HOOKS
 from k8snetlib.packet import Icmp, IPv4, stack_of
-from k8snetlib.trace import Hop, Step, is_hook
+from k8snetlib.stages import is_hook
+from k8snetlib.trace import Hop, Step
 from k8snetlib.views import packet_flow
 from k8snetlib.views.chart import CARDS, TAUGHT, lay_out
 from k8snetlib.views.flow import crossed, on_paper, visits, walk

@@ -72,11 +72,12 @@ class Call:
             if not word.startswith("-") or word == "-":
                 self.words.append(word)
                 continue
+            if word == "-it":
+                line = ["-i", "-t", *line]
+                continue
             name, assign, value = word.partition("=")
-            if not name.startswith("--") and name not in _SHORT and name[:2] in _SHORT:
-                name, assign, value = name[:2], "=", word[2:].removeprefix("=")
-                if all(f"-{letter}" in _SHORT for letter in word[1:]) and word[1:] == "it":
-                    name, assign, value = "-i", "", ""
+            if name[1] != "-" and name not in _SHORT and name[:2] in _SHORT:  # -nNAME
+                name, assign, value = name[:2], "=", word[2:]
             name = _SHORT.get(name, name.removeprefix("--"))
             takes = self._known.get(name)
             if takes is None:

@@ -142,8 +142,9 @@ class Proxier:
                     ruleset.put(table, Chain(name, made))
 
     def _unbind(self, plan: Plan) -> None:
+        bound = set(plan.bound)
         for address in self.ns.devices[DEVICE].addresses:
-            if address.ip not in plan.bound:
+            if address.ip not in bound:
                 self.ns.remove_address(DEVICE, str(address))
 
     def _delete_others(self, plan: Plan) -> None:
@@ -219,7 +220,7 @@ def ensure_service(
         ipvs.edit(key, scheduler, wanted.persistent, wanted.flags)
     ip = key[1]
     if wanted.bound and "." in ip and ip not in (bound or ()):
-        if not any(a.ip == ip for a in ns.devices[DEVICE].addresses):
+        if ns.local.get(ip) != DEVICE:
             ns.add_address(DEVICE, f"{ip}/32")
     return service
 

@@ -24,7 +24,7 @@ from k8snetlib.linux.netfilter.tables import (
     Ruleset,
     too_many_links,
 )
-from k8snetlib.linux.tools.iptables_list import Look, chains_of, counts_of, listing
+from k8snetlib.linux.tools.iptables_list import Look, chains_of, counts_of, listing, rule_lines
 from k8snetlib.linux.tools.services import service_port
 
 if TYPE_CHECKING:
@@ -426,27 +426,7 @@ def _list(ruleset: Ruleset, line: Line) -> str:
 
 def _list_rules(ruleset: Ruleset, line: Line) -> str:
     chains, only = _chosen(ruleset, line)
-    counted = line.look.verbose
-    out = []
-    for chain in chains if not only else ():
-        packets, octets = counts_of(ruleset, line.table, chain)[-1]
-        counts = f" -c {packets} {octets}" if counted and chain.policy else ""
-        out.append(
-            f"-P {chain.name} {chain.policy}{counts}" if chain.policy else f"-N {chain.name}"
-        )
-    for chain in chains:
-        for n, rule in enumerate(chain.rules, 1):
-            if only in (0, n):
-                count = counts_of(ruleset, line.table, chain)[n - 1] if counted else []
-                out.append(f"-A {chain.name} {_counted(rule, count)}".rstrip())
-    return "\n".join(out)
-
-
-def _counted(rule: r.Rule, counts: Sequence[int]) -> str:
-    if not counts:
-        return str(rule)
-    words = (str(rule._replace(target=None)), f"-c {counts[0]} {counts[1]}", rule.target)
-    return " ".join(str(word) for word in words if word)
+    return rule_lines(ruleset, line.table, chains, only, counted=line.look.verbose)
 
 
 _DO: dict[str, Callable[[Ruleset, Line], str]] = {

@@ -1,4 +1,4 @@
-"""What lives here: ``iptables -L``: rules as a table for people.
+"""What lives here: ``iptables -L``, rules as a table for people, and ``-S``, as commands.
 
 Each match prints itself in words of its own (``tcp dpt:80``), which differ from those of ``-S``;
 this module holds them all. Source: the print functions of iptables 1.8.9 (nf_tables), compared with
@@ -64,6 +64,33 @@ def listing(ruleset: Ruleset, table: str, chains: list[Chain], only: int, look: 
         head = [] if only else [_title(ruleset, table, chain, counts[-1], look), _header(look)]
         blocks.append("\n".join([*head, *rows]))
     return ("\n" if only else "\n\n").join(block for block in blocks if block)
+
+
+def rule_lines(
+    ruleset: Ruleset, table: str, chains: list[Chain], only: int, *, counted: bool
+) -> str:
+    """What ``iptables -S`` prints: the chains, then their rules; ``only`` the rule of that number
+    (0: all), ``counted``: with packets and bytes."""
+    out = []
+    for chain in chains if not only else ():
+        packets, octets = counts_of(ruleset, table, chain)[-1]
+        counts = f" -c {packets} {octets}" if counted and chain.policy else ""
+        out.append(
+            f"-P {chain.name} {chain.policy}{counts}" if chain.policy else f"-N {chain.name}"
+        )
+    for chain in chains:
+        for n, rule in enumerate(chain.rules, 1):
+            if only in (0, n):
+                count = counts_of(ruleset, table, chain)[n - 1] if counted else []
+                out.append(f"-A {chain.name} {_counted(rule, count)}".rstrip())
+    return "\n".join(out)
+
+
+def _counted(rule: r.Rule, counts: list[int]) -> str:
+    if not counts:
+        return str(rule)
+    words = (str(rule._replace(target=None)), f"-c {counts[0]} {counts[1]}", rule.target)
+    return " ".join(str(word) for word in words if word)
 
 
 def _title(ruleset: Ruleset, table: str, chain: Chain, counts: list[int], look: Look) -> str:
