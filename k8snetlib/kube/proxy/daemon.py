@@ -41,6 +41,8 @@ HOUR = 3600.0
 WATCHED = (Service, EndpointSlice, Node)
 #: nf_conntrack_max as kube-proxy sets it: 32768 for each processor, but no less than this.
 CONNTRACK_MAX = 131_072
+#: What it says when a sync failed, where that is not about iptables.
+_FAILED = {"nftables": "nftables sync failed"}
 ROUTE_LOCALNET = "net.ipv4.conf.all.route_localnet"
 
 
@@ -215,7 +217,8 @@ class KubeProxy(service.Service):
         self._synced, self.retry_at, self.canary_at, self.full_at = self.now, inf, inf, inf
         error = getattr(proxier, "error", "")
         if error:
-            self.say("E", "proxier.go", f'"Failed to execute iptables-restore" err="{error}"')
+            failed = _FAILED.get(self.mode, "Failed to execute iptables-restore")
+            self.say("E", "proxier.go", f'"{failed}" err="{error}"')
             self.say("I", "proxier.go", f'"Sync failed" retryingTime="{RETRY:.0f}s"')
             self.retry_at = self.now + RETRY
             return
