@@ -44,6 +44,11 @@ CONNTRACK_MAX = 131_072
 #: What it says when a sync failed, where that is not about iptables.
 _FAILED = {"nftables": "nftables sync failed"}
 ROUTE_LOCALNET = "net.ipv4.conf.all.route_localnet"
+#: What it says in IPVS mode since Kubernetes 1.35.
+DEPRECATED = (
+    "The ipvs proxier is now deprecated and may be removed in a future release. "
+    "Please use 'nftables' instead."
+)
 
 
 class Proxier(Protocol):
@@ -73,8 +78,8 @@ def make_proxier(mode: str, ns: Netns, config: ProxyConfig) -> Proxier:
 class KubeProxy(service.Service):
     """kube-proxy on one node.
 
-    Parameters: ``mode`` is iptables, nftables or ipvs; ``config`` its options; ``cleans_conntrack``
-    False: flows to UDP endpoints that are gone stay.
+    Parameters: ``mode`` is iptables, nftables or ipvs (another one holds from its next start on);
+    ``config`` its options; ``cleans_conntrack`` False: flows to UDP endpoints that are gone stay.
     """
 
     def __init__(
@@ -102,14 +107,32 @@ class KubeProxy(service.Service):
     def begin(self) -> None:
         """The process starts: it sets the kernel's switches, and syncs as soon as it can."""
         self._forget()
+        self._tidy()
         self.proxier = make_proxier(self.mode, self.ns, self.config)
         self.say("I", "server_linux.go", f"Using {self.mode} Proxier")
+        if self.mode == "ipvs":
+            self.say("E", "server_linux.go", DEPRECATED)
         self._set_sysctls()
         self._watch()
         self.api.watched_by(self.name, self.ns.name)
         for what in ("service", "endpoint slice", "node"):
             self.say("I", "config.go", f"Starting {what} config controller")
         self.look()
+
+    def _tidy(self) -> None:
+        """Takes away what a mode left that shares nothing with this one: nftables, or the others.
+
+        Source: cmd/kube-proxy/app/server_linux.go, platformCleanup.
+        """
+        ruleset = self.ns.ruleset
+        if self.mode != "nftables":
+            left = ("nftables",) if ruleset.nft is not None and ruleset.nft.tables else ()
+        elif "KUBE-SERVICES" in ruleset.tables.get("nat", {}):
+            left = ("iptables", "ipvs")
+        else:
+            left = ()
+        for mode in left:
+            make_proxier(mode, self.ns, self.config).clean_up()
 
     def _watch(self) -> None:
         """Somebody changes rules (or devices, whose addresses IPVS serves): it may look again."""
