@@ -125,12 +125,11 @@ class KubeProxy(service.Service):
         Source: cmd/kube-proxy/app/server_linux.go, platformCleanup.
         """
         ruleset = self.ns.ruleset
-        if self.mode != "nftables":
-            left = ("nftables",) if ruleset.nft is not None and ruleset.nft.tables else ()
-        elif "KUBE-SERVICES" in ruleset.tables.get("nat", {}):
+        left: tuple[str, ...] = ()
+        if self.mode != "nftables" and ruleset.nft is not None and ruleset.nft.tables:
+            left = ("nftables",)
+        elif self.mode == "nftables" and "KUBE-SERVICES" in ruleset.tables.get("nat", {}):
             left = ("iptables", "ipvs")
-        else:
-            left = ()
         for mode in left:
             make_proxier(mode, self.ns, self.config).clean_up()
 
