@@ -47,6 +47,11 @@ _FAILED = {"nftables": "nftables sync failed"}
 ROUTE_LOCALNET = "net.ipv4.conf.all.route_localnet"
 #: The chain that iptables mode leaves in every table that it uses.
 CANARY = "KUBE-PROXY-CANARY"
+#: What it says in IPVS mode since Kubernetes 1.35.
+DEPRECATED = (
+    "The ipvs proxier is now deprecated and may be removed in a future release. "
+    "Please use 'nftables' instead."
+)
 
 
 class Proxier(Protocol):
@@ -76,8 +81,8 @@ def make_proxier(mode: str, ns: Netns, config: ProxyConfig) -> Proxier:
 class KubeProxy(service.Service):
     """kube-proxy on one node.
 
-    Parameters: ``mode`` is iptables, nftables or ipvs; ``config`` its options; ``cleans_conntrack``
-    False: flows to UDP endpoints that are gone stay.
+    Parameters: ``mode`` is iptables, nftables or ipvs (another one holds from its next start on);
+    ``config`` its options; ``cleans_conntrack`` False: flows to UDP endpoints that are gone stay.
     """
 
     def __init__(
@@ -108,6 +113,8 @@ class KubeProxy(service.Service):
         self.proxier = make_proxier(self.mode, self.ns, self.config)
         self.say("I", "server_linux.go", f"Using {self.mode} Proxier")
         self._take_leftovers_away()
+        if self.mode == "ipvs":
+            self.say("E", "server_linux.go", DEPRECATED)
         self._set_sysctls()
         self._watch()
         self.api.watched_by(self.name, self.ns.name)
@@ -116,7 +123,10 @@ class KubeProxy(service.Service):
         self.look()
 
     def _take_leftovers_away(self) -> None:
-        """Rules of modes that cannot be this one's, from an earlier life."""
+        """Rules of modes that cannot be this one's, from an earlier life.
+
+        Source: cmd/kube-proxy/app/server_linux.go, platformCleanup.
+        """
         ns = self.ns
         if self.mode != "nftables":
             left = ["nftables"] if ns.ruleset.nft is not None else []
