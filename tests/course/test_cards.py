@@ -17,6 +17,7 @@ from k8snetlib.linux.sockets import Listener, listen
 from k8snetlib.packet import Ethernet
 from k8snetlib.reach import all_pairs
 from tests.clusters import renumbered
+from tests.course import egress
 
 
 def _masked() -> Cluster:
@@ -328,6 +329,7 @@ PROOFS: dict[str, tuple[Callable[[], str], str, str]] = {
     "07-reply": (_reply, "turns the addresses back", "the connection's translation makes"),
     "07-forward": (_forward, "Only node1 itself", "delivered, dropped, dropped"),
     "07-input": (_input, "Yes", "delivered; node1 itself: dropped"),
+    **egress.PROOFS,
 }
 
 
