@@ -12,7 +12,9 @@ connection's first packet is dropped as soon as conntrack sees it (``FULL``).
 Simplified here: no zones, no helpers and expectations, no TCP window tracking; a full table is full
 (the kernel first looks for a connection without an answer in eight of its 262,144 buckets, and
 seldom finds one there where the limit is small); of a range of addresses NAT always takes the first
-(the kernel spreads by a hash).
+(the kernel spreads by a hash); on a clash NAT tries every port (the kernel tries 128 from one
+place, then 64 from another and so on; since 6.6 it takes over a port whose TCP connection is in
+TIME_WAIT).
 Source: nf_conntrack_core.c, nf_nat_core.c, RFC 5382.
 """
 
@@ -365,7 +367,7 @@ class Table:
                 return tried, ""
         if not source:
             return tried, ""  # the source may still make the difference, in INPUT or POSTROUTING
-        return wanted, f"no port from {low} to {high} of {wanted.src} is free towards {wanted.dst}"
+        return wanted, _none_free(wanted, low, high)
 
 
 def _port_class(wanted: Tuple) -> tuple[int, int]:
@@ -375,6 +377,15 @@ def _port_class(wanted: Tuple) -> tuple[int, int]:
     if wanted.sport < 512:
         return 1, 511
     return (600, 1023) if wanted.sport < 1024 else (1024, 65535)
+
+
+def _none_free(wanted: Tuple, low: int, high: int) -> str:
+    if wanted.proto == PROTO_ICMP:
+        what, towards = "identifier", wanted.dst
+    else:
+        what = f"{PROTO_NAMES.get(wanted.proto, str(wanted.proto)).upper()} port"
+        towards = f"{wanted.dst}:{wanted.dport}"
+    return f"no {what} from {low} to {high} of {wanted.src} is free towards {towards}"
 
 
 def _pick(addresses: tuple[str, str], now: str) -> str:

@@ -206,7 +206,8 @@ def test_ports_run_out_per_destination_not_per_node() -> None:
     assert bound(table, first("10.1.15.2", 1), narrow)[1] == ""
     assert bound(table, first("10.1.15.3", 2), narrow)[1] == ""
     _, why = bound(table, first("10.1.15.4", 3), narrow)
-    assert why == "no port from 2000 to 2001 of 192.168.66.11 is free towards 203.0.113.10"
+    said = "no TCP port from 2000 to 2001 of 192.168.66.11 is free towards 203.0.113.10:80"
+    assert why == said
     elsewhere = Connection(Tuple(PROTO_TCP, "10.1.15.4", 3, "203.0.113.11", 80), 0.0)
     assert bound(table, elsewhere, narrow)[1] == "", "another destination has all ports again"
 
