@@ -134,7 +134,8 @@ def _by(steps: Sequence[Step]) -> tuple[str, ...]:
         elif step.rules:
             target = _target_words(rule_line(step.rules[-1]))
             kinds.append(target.split()[0])
-            said.append(f"{hook}, {_short_chain(step.rules[-1].chain)}: {target}")
+            chain = _short_chain(step.rules[-1].chain)
+            said.append(f"{hook}{'' if chain == hook else f', {chain}'}: {target}")
         else:
             others.append(_MEMORY)
             said.append(f"{hook}: {_MEMORY}")

@@ -191,6 +191,19 @@ def test_a_changed_port_alone_is_told():
     assert "node1 keeps its address, with another port: 192.168.66.11:5000" in text
 
 
+def test_a_rule_of_the_hook_itself_names_it_once():
+    """A rule of another chain says which: FLANNEL-POSTRTG."""
+    cluster = warm_cluster("vxlan").clone()
+    by = [nat_rows(cluster.connect("web2", "ext", 80, sport=4000), "node1")[0].by]
+    cluster["node1"].sh("iptables -t nat -F FLANNEL-POSTRTG")
+    cluster["node1"].sh("iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE")
+    by.append(nat_rows(cluster.connect("web2", "ext", 80, sport=4001), "node1")[0].by)
+    assert [said for _, said in by] == [
+        "POSTROUTING, FLANNEL-POSTRTG: MASQUERADE",
+        "POSTROUTING: MASQUERADE",
+    ]
+
+
 def test_nobody_came_by():
     exchange = exchange_of(("web2", "10.1.20.3", 8080, None))
     assert "None of its packets came here." in nat_table(exchange, "node3").text
