@@ -305,7 +305,7 @@ def _stopped(at: tuple[Stop, ...], width: float) -> list[str]:
         return []
     x, y = ends[-1].points[-1]
     if x > width - 130:
-        x -= 128
+        x -= 136  # to the left of the stop's number, and clear of it
     word = VERDICT_WORDS[ends[-1].step.verdict][1]
     cross = path_data((Point(x + 14, y - 7), Point(x + 28, y + 7)))
     cross += path_data((Point(x + 28, y - 7), Point(x + 14, y + 7)))

@@ -119,6 +119,18 @@ def test_a_cross_where_a_packet_ends():
     assert "cannot go on</text>" not in draw(lost).svg
 
 
+def test_the_cross_is_clear_of_the_number_of_its_stop():
+    """Also at the right edge, where it stands to the left of the stop."""
+    cluster = Cluster.example("host-gw")
+    cluster["node1"].sh("iptables -t nat -I POSTROUTING -s 203.0.113.10 -j ACCEPT")
+    lost = cluster.connect("ext", "node1", 30080, endpoint="backend")
+    answer = next(trace for trace in lost.packets if trace.label == "TCP SA")
+    svg = draw(lost, answer).svg
+    ((left, wide),) = re.findall(r'class="end"><rect x="([\d.]+)"[^>]* width="([\d.]+)"', svg)
+    at, radius = re.findall(r'class="stop "><circle cx="([\d.]+)"[^>]* r="(\d+)"', svg)[-1]
+    assert float(left) + float(wide) <= float(at) - float(radius) - 4
+
+
 def test_both_without_a_reply_is_the_request(exchange):
     silent = exchange._replace(reply_at=None)
     assert draw(silent, "both").text == draw(silent).text
