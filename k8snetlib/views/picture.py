@@ -1,8 +1,8 @@
 """What lives here: ``draw``, the still pictures: a cluster, or a packet's way through it.
 
 A picture shows itself in a notebook (as HTML with the SVG inside, so that its title and description
-reach a screen reader), tells the same in words (``text``, and a table below the picture), and can
-be saved as an SVG file.
+reach a screen reader), tells the same in words (``text``, and a table below the picture), and
+becomes a file: ``to_html``, ``to_svg``, ``to_png``.
 
 What may not live here: positions, colours, the step player.
 """
@@ -20,7 +20,7 @@ from k8snetlib.errors import UnknownName
 from k8snetlib.story import rule_words
 from k8snetlib.topology import Topology
 from k8snetlib.trace import Exchange, Trace
-from k8snetlib.views import scene
+from k8snetlib.views import export, scene
 from k8snetlib.views.geometry import Point, keep_right, number, path_data
 from k8snetlib.views.layout import lay_out
 from k8snetlib.views.marks import FONT
@@ -100,10 +100,25 @@ class Picture:
             parts.append(_table(self._table, self._summary, opened=self._opened))
         return f'<div class="k8snet k8snet-figure">{"".join(parts)}</div>'
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Writes the picture as an SVG file."""
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(self.svg + "\n")
+    def to_html(self, path: str | PathLike[str]) -> None:
+        """Writes a page with the picture and its words, which opens from disk and fetches nothing.
+
+        Raises ``K8sNetError`` if the file cannot be written, as the other two do.
+        """
+        export.write(path, export.page(self._caption or self.text.splitlines()[0], self.html))
+
+    def to_svg(self, path: str | PathLike[str], theme: str = "") -> None:
+        """Writes an SVG file. With a ``theme``, ``light`` or ``dark``, its colours are written out,
+        as drawing programs need it; without, it follows its reader's."""
+        svg = export.in_theme(self.svg, theme) if theme else self.svg
+        export.write(path, svg + "\n")
+
+    def to_png(self, path: str | PathLike[str], theme: str = "light", scale: float = 2.0) -> None:
+        """Writes a PNG file; ``scale`` is how many pixels one px of the picture gets, 0.1 to 8.
+
+        Raises ``K8sNetError`` if the library for it is not installed.
+        """
+        export.write(path, export.png_bytes(self.svg, theme, scale))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         # HTML first: there the picture has its table. Converters to PDF take the bare picture.

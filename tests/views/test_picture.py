@@ -56,9 +56,9 @@ def picture(name, cluster, exchange):
 def test_same_as_stored(name, picture, tmp_path):
     stored = DATA / f"{name}.svg"
     if os.environ.get("K8SNET_UPDATE_PICTURES"):
-        picture.save(str(stored))
+        picture.to_svg(str(stored))
     drawn = tmp_path / f"{name}.svg"
-    picture.save(str(drawn))
+    picture.to_svg(str(drawn))
     same = stored.exists() and drawn.read_text("utf-8") == stored.read_text("utf-8")
     assert same, f"the picture changed: compare {stored} (stored) with {drawn} (drawn now)"
 
