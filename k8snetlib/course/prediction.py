@@ -97,13 +97,20 @@ def _static_html(shown: Card) -> str:
     return f"<p><b>Predict:</b> {escape(shown.question)}</p><ul>{items}</ul>"
 
 
+#: A button of ipywidgets has one line, and cuts what is longer; a choice is a sentence.
+_STYLE = (
+    ".k8snet-card .k8snet-choice"
+    "{white-space:normal;text-align:left;line-height:1.4;padding:4px 10px}"
+)
+
+
 def _widget(ipywidgets: Any, shown: Card) -> Any:
-    question = ipywidgets.HTML(f"<p><b>Predict:</b> {escape(shown.question)}</p>")
+    words = f"<p><b>Predict:</b> {escape(shown.question)}</p>"
+    question = ipywidgets.HTML(f"<style>{_STYLE}</style>{words}")
     answer = ipywidgets.HTML('<div role="status" aria-live="polite"></div>')
     wide = ipywidgets.Layout(width="auto", max_width="44em", height="auto", margin="2px 0")
     buttons = [ipywidgets.Button(description=c.text, layout=wide) for c in shown.choices]
     for choice, button in zip(shown.choices, buttons, strict=True):
-        button.style.text_align = "left"
         button.add_class("k8snet-choice")
         button.on_click(lambda _, choice=choice: _react(answer, buttons, shown, choice))
     box = ipywidgets.VBox([question, *buttons, answer])

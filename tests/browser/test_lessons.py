@@ -91,6 +91,20 @@ def test_a_prediction_card_reacts_to_mouse_and_keyboard(open_notebook: Any) -> N
     box.screenshot(path=str(artefacts() / "prediction-card.png"))
 
 
+def test_a_narrow_card_cuts_no_choice(open_notebook: Any) -> None:
+    """Its long choices take several lines, and every word is there."""
+    code = ["from k8snetlib.course import predict", "predict('10-lost')"]
+    page = open_notebook(code, viewport={"width": 480, "height": 900})
+    page.locator(".k8snet-choice").first.wait_for()
+    sizes = page.locator(".k8snet-choice").evaluate_all(
+        "all => all.map((one) => [one.scrollWidth <= one.clientWidth,"
+        " one.scrollHeight <= one.clientHeight, one.clientHeight])"
+    )
+    assert all(wide and high for wide, high, _ in sizes), sizes
+    assert max(size for *_, size in sizes) > 40, "one that needs two lines has them"
+    page.screenshot(path=str(artefacts() / "prediction-card-narrow.png"))
+
+
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda p: p.parent.name)
 def test_an_untouched_exercise_runs_and_says_not_attempted(
     open_notebook: Any, exercise: Path
