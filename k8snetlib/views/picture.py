@@ -21,7 +21,7 @@ from k8snetlib.story import rule_words
 from k8snetlib.topology import Topology
 from k8snetlib.trace import Exchange, Trace
 from k8snetlib.views import export, scene
-from k8snetlib.views.geometry import Point, keep_right, number, path_data
+from k8snetlib.views.geometry import Point, keep_right, number, path_data, text_width
 from k8snetlib.views.layout import lay_out
 from k8snetlib.views.marks import FONT
 from k8snetlib.views.palette import theme_css
@@ -319,12 +319,14 @@ def _stopped(at: tuple[Stop, ...], width: float) -> list[str]:
     if not ends:
         return []
     x, y = ends[-1].points[-1]
-    if x > width - 130:
-        x -= 136  # to the left of the stop's number, and clear of it
     word = VERDICT_WORDS[ends[-1].step.verdict][1]
+    wide = max(108.0, 34 + text_width(word, 12, bold=True))
+    if x > width - wide - 22:
+        x -= wide + 28  # to the left of the stop's number, and clear of it
     cross = path_data((Point(x + 14, y - 7), Point(x + 28, y + 7)))
     cross += path_data((Point(x + 28, y - 7), Point(x + 14, y + 7)))
-    box = f'<rect x="{number(x + 10)}" y="{number(y - 11)}" width="108" height="22" rx="11"/>'
+    size = f'width="{number(wide)}" height="22" rx="11"'
+    box = f'<rect x="{number(x + 10)}" y="{number(y - 11)}" {size}/>'
     text = f'<text x="{number(x + 34)}" y="{number(y + 4.3)}">{word}</text>'
     return [f'<g class="end">{box}<path d="{cross}"/>{text}</g>']
 
