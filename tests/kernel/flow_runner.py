@@ -63,10 +63,10 @@ def load(path: Path) -> dict[str, Any]:
 
 
 @cache
-def warm_cluster(backend: str, proxy_mode: str = "iptables") -> Cluster:
+def warm_cluster(backend: str, proxy_mode: str = "iptables", **options: Any) -> Cluster:
     """The example cluster, with the rules of its own kube-proxy, kubelet and flannel, after every
-    host has talked to every other: warm neighbour caches."""
-    cluster = Cluster.example(backend, proxy_mode)
+    host has talked to every other: warm neighbour caches. ``options`` are ``Cluster.example``'s."""
+    cluster = Cluster.example(backend, proxy_mode, **options)
     hosts = [host.name for host in cluster.topology.hosts if host.role in ("pod", "node", "host")]
     for one in hosts:
         for other in hosts:
