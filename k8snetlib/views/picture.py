@@ -10,7 +10,7 @@ What may not live here: positions, colours, the step player.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+from html import escape, unescape
 from itertools import pairwise
 from os import PathLike
 from typing import Any, TypeAlias
@@ -27,7 +27,7 @@ from k8snetlib.views.marks import FONT
 from k8snetlib.views.palette import theme_css
 from k8snetlib.views.plan import Layout
 from k8snetlib.views.text import VERDICT_WORDS, decider, packet_title, place_words
-from k8snetlib.views.walk import Stop, lines, spots, stops
+from k8snetlib.views.walk import Stop, lines, nodes_met, spots, stops
 from k8snetlib.words import annotate
 
 #: Which packet of an exchange: its number, ``"request"``, ``"reply"``, or the packet itself.
@@ -105,7 +105,8 @@ class Picture:
 
         Raises ``K8sNetError`` if the file cannot be written, as the other two do.
         """
-        export.write(path, export.page(self._caption or self.text.splitlines()[0], self.html))
+        title = unescape(self.svg.partition("<title")[2].partition(">")[2].partition("<")[0])
+        export.write(path, export.page(title, self.html))
 
     def to_svg(self, path: str | PathLike[str], theme: str = "") -> None:
         """Writes an SVG file. With a ``theme``, ``light`` or ``dark``, its colours are written out,
@@ -213,7 +214,7 @@ _Way = tuple[Trace, tuple[Stop, ...], str]
 
 
 def _draw_ways(exchange: Exchange, traces: tuple[Trace, ...]) -> Picture:
-    layout = lay_out(exchange.topology)
+    layout = lay_out(exchange.topology, nodes_met(traces, exchange.topology))
     names = exchange.names
     extra, ways, said = [], [], []
     for n, trace in enumerate(traces, 1):

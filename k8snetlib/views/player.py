@@ -56,7 +56,7 @@ from k8snetlib.views.text import (
     role_of,
     who,
 )
-from k8snetlib.views.walk import Spot, spots
+from k8snetlib.views.walk import Spot, nodes_met, spots
 from k8snetlib.words import annotate
 
 
@@ -68,7 +68,7 @@ def player_data(exchange: Exchange, packet: Which = None) -> dict[str, Any]:
     """
     nothing = packet is None and not exchange.packets
     first = -1 if nothing else choose(exchange, packet).n
-    layout = lay_out(exchange.topology)
+    layout = lay_out(exchange.topology, nodes_met(exchange.packets, exchange.topology))
     names = exchange.names
     target = who(exchange.target, names)
     title = f"{exchange.source} to {target}"

@@ -75,7 +75,7 @@ def test_a_picture_becomes_a_page(exchange, tmp_path):
     picture.to_html(tmp_path / "a.html")
     page = (tmp_path / "a.html").read_text("utf-8")
     assert picture.html in page and "<script" not in page
-    assert "<title>TCP SYN: web2 to backend." in page
+    assert "<h1>TCP SYN: web2 to backend</h1>" in page
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

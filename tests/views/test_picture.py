@@ -40,6 +40,8 @@ PICTURES = {
     "bands": lambda cluster, exchange: address_bands(cluster),
     "bands-clash": lambda cluster, exchange: address_bands(renumbered()),
     "twelve-nodes": lambda cluster, exchange: draw(nodes_with_pods([0, 1, 2, 3, 5, 2] * 2)),
+    "forty-nodes": lambda cluster, exchange: draw(nodes_with_pods([0, 1, 2, 5, 6] * 8)),
+    "five-hundred-nodes": lambda cluster, exchange: draw(nodes_with_pods([2] * 500)),
 }
 
 
