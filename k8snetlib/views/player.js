@@ -81,6 +81,32 @@ function rulesBox(rules) {
   return make("div", { class: "rules" }, make("p", {}, many), list);
 }
 
+// A table: its head, and rows of which some are marked ("hit", "new", "gone"). A mark is never
+// alone: the row says it in words, too.
+function makeTable({ caption, head, rows, marks = [], code = 1 }) {
+  const line = (cells, tag, scope) => cells.map((cell, at) => {
+    const words = tag === "td" && at === code && cell ? make("code", {}, cell) : cell;
+    return make(tag, scope ? { scope } : {}, words);
+  });
+  const body = rows.map((cells, at) => make("tr", marks[at] ? { class: marks[at] } : {}, ...line(cells, "td")));
+  return make("table", {}, make("caption", {}, caption),
+    make("thead", {}, make("tr", {}, ...line(head, "th", "col"))), make("tbody", {}, ...body));
+}
+
+// Why?: the entry that decided, the chains around the rules, and the commands that show them.
+function whyBox(why) {
+  const parts = [];
+  if (why.entry) parts.push(make("p", {}, "The entry that decided: ", make("code", {}, why.entry)));
+  const commands = [...why.commands, ...new Set(why.chains.map((one) => one.command))];
+  const list = make("ul", {}, ...commands.map((one) => make("li", {}, make("code", {}, one))));
+  parts.push(make("p", {}, `See it yourself, on ${why.netns}:`), list);
+  for (const chain of why.chains) {
+    const marks = chain.rows.map((_, at) => (at === chain.hit ? "hit" : ""));
+    parts.push(makeTable({ caption: chain.name, head: ["No.", "Rule", "What became of it"], rows: chain.rows, marks }));
+  }
+  return parts;
+}
+
 function fieldText(name, value, owner, was) {
   // A MAC address is told by its owner; the number stays within reach.
   const isMac = /^([0-9a-f]{2}:){5}/.test(value) && owner;
@@ -159,7 +185,10 @@ function render({ model, el }) {
   const headers = make("div", { class: "card headers" }, stackTitle, stack,
     make("label", { class: "bytes" }, tick, "Show the bytes"));
   const see = make("button", { type: "button", class: "see" }, "Watch that question");
-  const panel = make("div", { class: "panel" }, make("div", { class: "card says" }, says), headers);
+  const whyTitle = make("summary", {});
+  const whyBody = make("div", { class: "because", tabindex: "0", role: "group", "aria-label": "Why" });
+  const whyDetails = make("details", { class: "card whybox" }, whyTitle, whyBody);
+  const panel = make("div", { class: "panel" }, make("div", { class: "card says" }, says), headers, whyDetails);
   const outcome = make("span", {}, "Outcome of the exchange: ", make("b", {}, data.outcome), `, ${data.reason}.`);
   const help = make("span", {}, "Keys: ← → one step, Home and End first and last, space play or pause.");
   const keys = make("p", { class: "keys" }, outcome, help);
@@ -205,6 +234,15 @@ function render({ model, el }) {
     }
   }
 
+  // Stays open from step to step. It is no part of what is announced, and filled only when open.
+  function showWhy() {
+    const why = steps()[step].why;
+    whyDetails.hidden = !why;
+    if (!why) return;
+    whyTitle.textContent = why.chains.length ? "Why? Show me the rules" : "Why? Show me the entry";
+    whyBody.replaceChildren(...(whyDetails.open ? whyBox(why) : []));
+  }
+
   function showHeaders() {
     const now = steps()[step];
     const look = data.packets[packet].states[now.state];
@@ -236,6 +274,7 @@ function render({ model, el }) {
     for (const name of ["forward", "last"]) buttons[name].setAttribute("aria-disabled", String(step === last));
     showPath();
     showWords();
+    showWhy();
     showHeaders();
   }
 
@@ -274,6 +313,7 @@ function render({ model, el }) {
   buttons.play.addEventListener("click", playPause);
   slider.addEventListener("input", () => { stop(); go(Number(slider.value) - 1); });
   select.addEventListener("change", () => { stop(); waiting = null; packet = Number(select.value); go(0); });
+  whyDetails.addEventListener("toggle", showWhy);
   tick.addEventListener("change", () => { bytes = tick.checked; showHeaders(); });
   see.addEventListener("click", () => {
     stop();
@@ -291,7 +331,7 @@ function render({ model, el }) {
     if (move && plain) {
       stop();
       move();
-    } else if (event.key === " " && plain && event.target.tagName !== "BUTTON") {
+    } else if (event.key === " " && plain && !["BUTTON", "SUMMARY"].includes(event.target.tagName)) {
       playPause();
     } else return;
     event.preventDefault();

@@ -17,7 +17,7 @@ goes to the browser once, so that scrubbing needs no kernel. The data is one JSO
                              "reason": "10.1.20.3 (backend) is in …", "by": "lease: …",
                              "rules": ["-A FORWARD …"], "state": 4, "added": [0, 1], "removed": [],
                              "was": {"2.2": "63"}, "change": "IPv4 TTL 63 becomes 62; …",
-                             "see": null}]}]}
+                             "see": null, "why": null}]}]}   why: see why.py
 
 ``anchor`` is a ``data-anchor`` of the scene. ``path`` is the way to this step, to be joined with
 the ones before; ``at`` is where the packet then stands. ``see`` is the place of another packet that
@@ -54,6 +54,7 @@ from k8snetlib.views.text import (
     who,
 )
 from k8snetlib.views.walk import Spot, spots
+from k8snetlib.views.why import why
 from k8snetlib.words import annotate
 
 
@@ -150,6 +151,7 @@ def _step(
         "was": dict(change.was),
         "change": change.words,
         "see": _awaited(exchange, spot),
+        "why": why(spot.hop, step, names),
     }
 
 

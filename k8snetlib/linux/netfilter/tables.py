@@ -272,6 +272,8 @@ class Ruleset:
                 return self._policy(table, chains[hook], p, matched)
             at, rule = found
             _, kind, line, target, _ = rule
+            if kind == ENTER:
+                line = line._replace(into=chains[target.chain].rules)
             matched.append(line)
             if kind == ENTER:
                 if not target.goto:
@@ -291,7 +293,7 @@ class Ruleset:
         policy = chain.policy or "ACCEPT"
         # As the kernel's TRACE does, an untouched empty chain leaves no line.
         if chain.rules:
-            matched.append(Matched(table, chain.name, policy, None))
+            matched.append(Matched(table, chain.name, policy, None, len(chain.rules), chain.rules))
         self._count(table, chain, len(chain.rules), p.size)
         return Result(policy, tuple(matched))
 
