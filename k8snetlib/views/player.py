@@ -19,6 +19,13 @@ goes to the browser once, so that scrubbing needs no kernel. The data is one JSO
                              "was": {"2.2": "63"}, "change": "IPv4 TTL 63 becomes 62; …",
                              "see": null, "why": null}]}]}   why: see why.py
 
+The other steppers' data has the same form. A step may have more: ``note`` (a line of words) and
+``tables`` (``{"caption", "head", "rows", "marks"}``, a mark being "hit", "new" or "gone");
+``columns`` are header stacks side by side in place of one (``{"title", "note", "state", "added",
+"removed", "was"}``), ``tokens`` more places of packets (``[x, y, verdict]``), and ``anchors`` more
+things that are lit. ``foot`` stands in place of the outcome. A step without ``state``
+has no packet.
+
 ``anchor`` is a ``data-anchor`` of the scene. ``path`` is the way to this step, to be joined with
 the ones before; ``at`` is where the packet then stands. ``see`` is the place of another packet that
 this step waits for (an ARP question). ``was`` maps ``layer.field`` of the step's state to the value

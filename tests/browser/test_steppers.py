@@ -10,7 +10,7 @@ from importlib.resources import files
 import pytest
 
 from k8snetlib import Cluster
-from k8snetlib.views import play
+from k8snetlib.views import play, step_rules
 from tests.browser.conftest import artefacts, run_all, set_theme
 
 pytestmark = pytest.mark.browser
@@ -19,6 +19,7 @@ PLAYER = ".k8snet-player"
 #: What is shown -> the cell that shows it (the players of a page, from top to bottom).
 SHOWN = {
     "why": "play(exchange)",
+    "rules": "step_rules(exchange.request, 'node1')",
 }
 CELLS = [
     "from k8snetlib import Cluster\n"
@@ -103,6 +104,24 @@ def test_why_by_mouse(page, exchange):
     commands = player.locator(".because li").all_inner_texts()
     assert commands == ["ip route get 10.96.0.10", "ip route"]
     assert "See it yourself, on web2" in player.locator(".because").inner_text()
+
+
+def test_rules_forward_and_back(page, exchange):
+    data = step_rules(exchange.request, "node1").data
+    player = shown(page, "rules")
+    steps = data["packets"][0]["steps"]
+    seen = []
+    for step in steps:
+        seen.append(player.locator(".why").inner_text())
+        for table, told in zip(player.locator(".tables table").all(), step["tables"], strict=True):
+            assert rows(table) == told["rows"]
+            assert rows(table)[told["marks"].index("hit")][1] == table.locator(
+                "tr.hit td").nth(1).inner_text()  # fmt: skip
+        player.locator("input[type=range]").press("ArrowRight")
+    assert seen == [step["reason"] for step in steps]
+    player.get_by_role("button", name="Step back").click()
+    assert player.locator(".why").inner_text() == steps[-2]["reason"]
+    assert player.locator(".note").first.inner_text() == steps[-2]["note"]
 
 
 def test_axe_finds_nothing(page):
