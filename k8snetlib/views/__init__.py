@@ -2,6 +2,7 @@
 
 * ``draw(cluster)`` draws the cluster, ``draw(exchange)`` a packet's way through it.
 * ``play(exchange)`` walks a packet step by step; with ``netns``, through one kernel's boxes.
+* ``step_rules(exchange.request, "node1")`` goes through the rules that a packet met, one by one.
 * ``pod_xray(cluster["web1"])`` looks into one network namespace.
 * ``packet_flow(exchange.request, "node1")`` shows which boxes of one kernel a packet met.
 * ``address_bands(cluster)`` draws the three networks, and who has which address in them.
@@ -26,6 +27,7 @@ from k8snetlib.views.nat_table import nat_table
 from k8snetlib.views.picture import Picture, draw
 from k8snetlib.views.player import Player, play
 from k8snetlib.views.race import race
+from k8snetlib.views.rule_steps import step_rules
 from k8snetlib.views.stacks import draw_mtu, draw_stacks
 from k8snetlib.views.timeline import timeline
 from k8snetlib.views.xray import pod_xray
@@ -33,5 +35,5 @@ from k8snetlib.views.xray import pod_xray
 __all__ = [
     "Matrix", "Picture", "Player", "address_bands", "chain_map", "draw", "draw_mtu",
     "draw_stacks", "entry_matrix", "nat_table", "packet_flow", "play", "pod_xray", "race",
-    "reachability", "timeline",
+    "reachability", "step_rules", "timeline",
 ]  # fmt: skip

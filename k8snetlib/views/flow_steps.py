@@ -33,14 +33,14 @@ def at_kernel(data: dict[str, Any], exchange: Exchange, netns: str, first: int) 
         packet = data["packets"][at]
         own = [step for step in packet["steps"] if step["netns"] == netns]
         steps = [
-            _step(chart, step, here, before) | {"see": new_place.get(step["see"])}
+            placed(chart, step, here, before) | {"see": new_place.get(step["see"])}
             for step, here, before in zip(own, met[at], (None, *met[at]), strict=False)
         ]
         packets.append(packet | {"steps": steps})
     stages = {step["stage"] for packet in packets for step in packet["steps"]}
     return data | {
         "title": f"{data['title']}, at {netns}",
-        "scene": _scene(chart, netns),
+        "scene": scene(chart, netns),
         "picture": f"Packet-flow drawing of {netns}",
         "start": next(new_place[at] for at in there if exchange.packets[at].n == first),
         "stages": {stage: words for stage, words in data["stages"].items() if stage in stages},
@@ -48,7 +48,8 @@ def at_kernel(data: dict[str, Any], exchange: Exchange, netns: str, first: int) 
     }
 
 
-def _scene(chart: Chart, netns: str) -> str:
+def scene(chart: Chart, netns: str) -> str:
+    """The drawing of a namespace that nothing has walked through yet."""
     sheet = Sheet()
     draw_edges(sheet, chart, ())
     blank(sheet, chart)
@@ -65,7 +66,9 @@ def _middle(chart: Chart, met: Met) -> Point:
     return Point(box.x + 11, box.y + box.h / 2)
 
 
-def _step(chart: Chart, step: dict[str, Any], met: Met, before: Met | None) -> dict[str, Any]:
+def placed(
+    chart: Chart, step: dict[str, Any], met: Met, before: Met | None
+) -> dict[str, Any]:  # fmt: skip
     """A step with its place in the drawing. The way leads from card to card; within a card from
     row to row."""
     here = _middle(chart, met)

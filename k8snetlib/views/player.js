@@ -81,6 +81,32 @@ function rulesBox(rules) {
   return make("div", { class: "rules" }, make("p", {}, many), list);
 }
 
+// A table: its head, and rows of which some are marked ("hit", "new", "gone"). A mark is never
+// alone: the row says it in words, too.
+function makeTable({ caption, head, rows, marks = [], code = 1 }) {
+  const line = (cells, tag, scope) => cells.map((cell, at) => {
+    const words = tag === "td" && at === code && cell ? make("code", {}, cell) : cell;
+    return make(tag, scope ? { scope } : {}, words);
+  });
+  const body = rows.map((cells, at) => make("tr", marks[at] ? { class: marks[at] } : {}, ...line(cells, "td")));
+  return make("table", {}, make("caption", {}, caption),
+    make("thead", {}, make("tr", {}, ...line(head, "th", "col"))), make("tbody", {}, ...body));
+}
+
+// Why?: the entry that decided, the chains around the rules, and the commands that show them.
+function whyBox(why) {
+  const parts = [];
+  if (why.entry) parts.push(make("p", {}, "The entry that decided: ", make("code", {}, why.entry)));
+  const commands = [...why.commands, ...new Set(why.chains.map((one) => one.command))];
+  const list = make("ul", {}, ...commands.map((one) => make("li", {}, make("code", {}, one))));
+  parts.push(make("p", {}, `See it yourself, on ${why.netns}:`), list);
+  for (const chain of why.chains) {
+    const marks = chain.rows.map((_, at) => (at === chain.hit ? "hit" : ""));
+    parts.push(makeTable({ caption: chain.name, head: ["No.", "Rule", "What became of it"], rows: chain.rows, marks }));
+  }
+  return parts;
+}
+
 function fieldText(name, value, owner, was) {
   // A MAC address is told by its owner; the number stays within reach.
   const isMac = /^([0-9a-f]{2}:){5}/.test(value) && owner;
@@ -135,6 +161,7 @@ function render({ model, el }) {
   const travelled = makeSvg("path", { class: "travelled" });
   const token = makeToken();
   scene.append(future, travelled, token);
+  let others = []; // more packets at once: a flood, or one packet of every backend
   const anchors = new Map();
   for (const thing of scene.querySelectorAll("[data-anchor]")) anchors.set(thing.dataset.anchor, thing);
   const stage = make("div", { class: "stage", tabindex: "0", role: "group", "aria-label": data.picture }, scene);
@@ -159,8 +186,13 @@ function render({ model, el }) {
   const headers = make("div", { class: "card headers" }, stackTitle, stack,
     make("label", { class: "bytes" }, tick, "Show the bytes"));
   const see = make("button", { type: "button", class: "see" }, "Watch that question");
-  const panel = make("div", { class: "panel" }, make("div", { class: "card says" }, says), headers);
-  const outcome = make("span", {}, "Outcome of the exchange: ", make("b", {}, data.outcome), `, ${data.reason}.`);
+  const whyTitle = make("summary", {});
+  const whyBody = make("div", { class: "because", tabindex: "0", role: "group", "aria-label": "Why" });
+  const whyDetails = make("details", { class: "card whybox" }, whyTitle, whyBody);
+  const tables = make("div", { class: "card tables", tabindex: "0", role: "group", "aria-label": "Tables" });
+  const panel = make("div", { class: "panel" }, make("div", { class: "card says" }, says), headers, tables, whyDetails);
+  const outcome = data.foot ? make("span", {}, data.foot)
+    : make("span", {}, "Outcome of the exchange: ", make("b", {}, data.outcome), `, ${data.reason}.`);
   const help = make("span", {}, "Keys: ← → one step, Home and End first and last, space play or pause.");
   const keys = make("p", { class: "keys" }, outcome, help);
   root.append(stage, controls, panel, keys);
@@ -173,7 +205,15 @@ function render({ model, el }) {
     future.setAttribute("d", all.slice(step + 1).join(""));
     for (const thing of scene.querySelectorAll(".here")) thing.classList.remove("here");
     const now = steps()[step];
-    anchors.get(now.anchor)?.classList.add("here");
+    for (const name of [now.anchor, ...(now.anchors ?? [])]) anchors.get(name)?.classList.add("here");
+    for (const old of others) old.remove();
+    others = (now.tokens ?? []).map(([x, y, verdict]) => {
+      const other = makeToken();
+      other.classList.toggle("bad", ["drop", "error"].includes(verdict));
+      other.setAttribute("transform", `translate(${x} ${y})`);
+      return other;
+    });
+    scene.append(...others, token);
     token.classList.toggle("bad", ["drop", "error"].includes(now.verdict));
     token.setAttribute("transform", `translate(${now.at[0]} ${now.at[1]})`);
     token.style.transform = `translate(${now.at[0]}px, ${now.at[1]}px)`;
@@ -186,7 +226,7 @@ function render({ model, el }) {
   function showWords() {
     const now = steps()[step];
     const parts = [
-      make("p", { class: "where" }, `Step ${step + 1} of ${steps().length} · ${now.netns} · ${now.place}`),
+      make("p", { class: "where" }, [`Step ${step + 1} of ${steps().length}`, now.netns, now.place].filter(Boolean).join(" · ")),
       make("p", { class: "box" }, make("b", {}, now.stage), data.stages[now.stage] ? `: ${data.stages[now.stage]}` : ""),
       make("p", { class: "why" }, now.reason),
     ];
@@ -196,6 +236,7 @@ function render({ model, el }) {
     }
     if (now.rules.length) parts.push(rulesBox(now.rules));
     parts.push(make("span", { class: `verdict ${now.verdict}` }, make("i", { "aria-hidden": "true" }, now.sign), now.word));
+    if (now.note) parts.push(make("p", { class: "note" }, now.note));
     if (now.change) parts.push(make("p", { class: "change" }, make("b", {}, "Changed: "), now.change, "."));
     says.replaceChildren(...parts);
     see.remove();
@@ -205,12 +246,23 @@ function render({ model, el }) {
     }
   }
 
-  function showHeaders() {
-    const now = steps()[step];
-    const look = data.packets[packet].states[now.state];
+  // Stays open from step to step. It is no part of what is announced, and filled only when open.
+  function showWhy() {
+    const why = steps()[step].why;
+    whyDetails.hidden = !why;
+    if (!why) return;
+    whyTitle.textContent = why.chains.length ? "Why? Show me the rules" : "Why? Show me the entry";
+    whyBody.replaceChildren(...(whyDetails.open ? whyBox(why) : []));
+  }
+
+  function showTables() {
+    const found = steps()[step].tables ?? [];
+    tables.hidden = !found.length;
+    tables.replaceChildren(...found.map(makeTable));
+  }
+
+  function fill(into, look, now) {
     const overlay = overlayDepth(look.layers);
-    token.querySelector(".outer").style.display = overlay ? "" : "none";
-    stackTitle.replaceChildren("The packet here", make("span", {}, `${look.bytes} bytes`));
     const gone = now.removed.map((name) => make("span", { class: "gone" }, make("s", {}, name), " taken off"));
     let outer = null;
     let inner = null;
@@ -220,7 +272,34 @@ function render({ model, el }) {
       outer ??= box;
       inner = box;
     });
-    stack.replaceChildren(...gone, outer);
+    into.replaceChildren(...gone, outer);
+  }
+
+  // One stack of headers to every packet of the step: mostly one, side by side where more.
+  function column(one, states) {
+    const into = make("div", { class: "stack" });
+    const look = states[one.state];
+    if (look) fill(into, look, one);
+    const size = look ? `${look.bytes} bytes` : "";
+    return make("div", { class: "column" },
+      make("div", { class: "stacktitle" }, one.title, make("span", {}, size)), make("p", { class: "note" }, one.note), into);
+  }
+
+  function showHeaders() {
+    const now = steps()[step];
+    const { states } = data.packets[packet];
+    headers.hidden = !now.columns && now.state === undefined;
+    headers.classList.toggle("wide", Boolean(now.columns));
+    if (headers.hidden) return;
+    if (now.columns) {
+      stackTitle.replaceChildren("The same packet, side by side");
+      stack.replaceChildren(...now.columns.map((one) => column(one, states)));
+      return;
+    }
+    const look = states[now.state];
+    token.querySelector(".outer").style.display = overlayDepth(look.layers) ? "" : "none";
+    stackTitle.replaceChildren("The packet here", make("span", {}, `${look.bytes} bytes`));
+    fill(stack, look, now);
   }
 
   function show() {
@@ -230,12 +309,14 @@ function render({ model, el }) {
     slider.max = String(last + 1);
     slider.value = String(step + 1);
     const now = steps()[step];
-    slider.setAttribute("aria-valuetext", `${step + 1} of ${last + 1}: ${now.netns}, ${now.place}`);
+    slider.setAttribute("aria-valuetext", `${step + 1} of ${last + 1}: ${[now.netns, now.place].filter(Boolean).join(", ")}`);
     count.textContent = `Step ${step + 1} of ${last + 1}`;
     for (const name of ["first", "back"]) buttons[name].setAttribute("aria-disabled", String(step === 0));
     for (const name of ["forward", "last"]) buttons[name].setAttribute("aria-disabled", String(step === last));
     showPath();
     showWords();
+    showWhy();
+    showTables();
     showHeaders();
   }
 
@@ -274,6 +355,7 @@ function render({ model, el }) {
   buttons.play.addEventListener("click", playPause);
   slider.addEventListener("input", () => { stop(); go(Number(slider.value) - 1); });
   select.addEventListener("change", () => { stop(); waiting = null; packet = Number(select.value); go(0); });
+  whyDetails.addEventListener("toggle", showWhy);
   tick.addEventListener("change", () => { bytes = tick.checked; showHeaders(); });
   see.addEventListener("click", () => {
     stop();
@@ -291,7 +373,7 @@ function render({ model, el }) {
     if (move && plain) {
       stop();
       move();
-    } else if (event.key === " " && plain && event.target.tagName !== "BUTTON") {
+    } else if (event.key === " " && plain && !["BUTTON", "SUMMARY"].includes(event.target.tagName)) {
       playPause();
     } else return;
     event.preventDefault();

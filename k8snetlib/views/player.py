@@ -17,7 +17,14 @@ goes to the browser once, so that scrubbing needs no kernel. The data is one JSO
                              "reason": "10.1.20.3 (backend) is in …", "by": "lease: …",
                              "rules": ["-A FORWARD …"], "state": 4, "added": [0, 1], "removed": [],
                              "was": {"2.2": "63"}, "change": "IPv4 TTL 63 becomes 62; …",
-                             "see": null}]}]}
+                             "see": null, "why": null}]}]}   why: see why.py
+
+The other steppers' data has the same form. A step may have more: ``note`` (a line of words) and
+``tables`` (``{"caption", "head", "rows", "marks"}``, a mark being "hit", "new" or "gone");
+``columns`` are header stacks side by side in place of one (``{"title", "note", "state", "added",
+"removed", "was"}``), ``tokens`` more places of packets (``[x, y, verdict]``), and ``anchors`` more
+things that are lit. ``foot`` stands in place of the outcome. A step without ``state``
+has no packet.
 
 ``anchor`` is a ``data-anchor`` of the scene. ``path`` is the way to this step, to be joined with
 the ones before; ``at`` is where the packet then stands. ``see`` is the place of another packet that
@@ -57,6 +64,7 @@ from k8snetlib.views.text import (
     who,
 )
 from k8snetlib.views.walk import Spot, nodes_met, spots
+from k8snetlib.views.why import why
 from k8snetlib.words import annotate
 
 
@@ -153,6 +161,7 @@ def _step(
         "was": dict(change.was),
         "change": change.words,
         "see": _awaited(exchange, spot),
+        "why": why(spot.hop, step, names),
     }
 
 

@@ -38,12 +38,22 @@ CONTINUE, MARK, ENTER, LEAVE, END = range(5)
 
 
 class Matched(NamedTuple):
-    """One line of the kernel's TRACE: a rule that matched, or the policy that decided."""
+    """One line of the kernel's TRACE: a rule that matched, or the policy that decided.
+
+    ``place`` is where the rule stands in its chain, from 0; ``among`` are all rules of that chain,
+    ``into`` those of the chain it leads to. They stay as they were when the packet came.
+    """
 
     table: str
     chain: str
     verdict: str
     rule: Rule | None
+    place: int = 0
+    among: tuple[Any, ...] = ()
+    into: tuple[Any, ...] = ()
+
+    def __repr__(self) -> str:  # not the whole chain
+        return f"<{self}>"
 
     def __str__(self) -> str:
         if self.rule is None:
@@ -80,7 +90,9 @@ class Chain:
         """The rules made ready to run in a table; made when the first packet comes."""
         if self._table != table:
             self._table = table
-            self._ready = tuple(_ready(table, self.name, rule) for rule in self.rules)
+            self._ready = tuple(
+                _ready(table, self.name, self.rules, at) for at in range(len(self.rules))
+            )
             self._index()
         return self._ready
 
@@ -117,10 +129,11 @@ class Chain:
         return found[bisect_left(found, start) :] if start else found
 
 
-def _ready(table: str, chain: str, rule: Rule) -> Ready:
+def _ready(table: str, chain: str, rules: tuple[Rule, ...], at: int) -> Ready:
+    rule = rules[at]
     kind, word = _does(rule.target)
     chance = any(type(m) is Statistic and m.mode == "random" for m in rule.matches)
-    line = Matched(table, chain, word, rule)
+    line = Matched(table, chain, word, rule, at, rules)
     return Ready(rule.compile(), kind, line, rule.target, chance)
 
 

@@ -28,6 +28,8 @@ from k8snetlib.linux.netfilter.rule import Conntrack, Jump, Nat, Probe, Reject, 
 if TYPE_CHECKING:
     from k8snetlib.linux.nftables.ruleset import Nftables
 
+_new = tuple.__new__
+
 #: table -> its base chains, in the order in which iptables-save prints them.
 BASE_CHAINS: dict[str, tuple[str, ...]] = {
     "raw": ("PREROUTING", "OUTPUT"),
@@ -272,12 +274,14 @@ class Ruleset:
                 return self._policy(table, chains[hook], p, matched)
             at, rule = found
             _, kind, line, target, _ = rule
-            matched.append(line)
             if kind == ENTER:
                 if not target.goto:
                     back.append((chain, at))
                 chain, at = chains[target.chain], 0
-            elif kind == MARK:
+                matched.append(_new(Matched, (*line[:6], chain.rules)))
+                continue
+            matched.append(line)
+            if kind == MARK:
                 p.mark = target.apply(p.mark)
             elif kind == LEAVE:
                 # RETURN in a base chain, or behind a goto, leaves it to the policy.
@@ -291,7 +295,7 @@ class Ruleset:
         policy = chain.policy or "ACCEPT"
         # As the kernel's TRACE does, an untouched empty chain leaves no line.
         if chain.rules:
-            matched.append(Matched(table, chain.name, policy, None))
+            matched.append(Matched(table, chain.name, policy, None, len(chain.rules), chain.rules))
         self._count(table, chain, len(chain.rules), p.size)
         return Result(policy, tuple(matched))
 

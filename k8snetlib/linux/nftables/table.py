@@ -12,7 +12,7 @@ Source: net/netfilter/nf_tables_core.c (nft_do_chain).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from k8snetlib.linux.netfilter.probe import Probe
 from k8snetlib.linux.netfilter.tables import Result
@@ -85,12 +85,21 @@ class NamedSet(NamedTuple):
 
 
 class Matched(NamedTuple):
-    """One line of ``nft monitor trace``: a rule that matched, or the policy that decided."""
+    """One line of ``nft monitor trace``: a rule that matched, or the policy that decided.
+
+    ``place``, ``among`` and ``into`` as in iptables' (``netfilter.chain``).
+    """
 
     table: str
     chain: str
     verdict: str
     rule: Rule | None
+    place: int = 0
+    among: tuple[Any, ...] = ()
+    into: tuple[Any, ...] = ()
+
+    def __repr__(self) -> str:  # not the whole chain
+        return f"<{self}>"
 
     def __str__(self) -> str:
         if self.rule is None:
@@ -215,14 +224,14 @@ class Table:
                     return self._policy(base, matched)
                 chain, at = back.pop()
                 continue
-            at, rule, outcome = found
+            at, outcome = found
             if isinstance(outcome, Nat | Reject):
                 nat = outcome if isinstance(outcome, Nat) else None
-                matched.append(self._line(chain, rule, "accept" if nat else "drop"))
+                matched.append(self._line(chain, at, "accept" if nat else "drop"))
                 reject = outcome if isinstance(outcome, Reject) else None
                 return Result("ACCEPT" if nat else "DROP", tuple(matched), nat, reject)
             verdict = outcome if isinstance(outcome, Verdict) else _CONTINUE
-            matched.append(self._line(chain, rule, str(verdict)))
+            matched.append(self._line(chain, at, str(verdict), verdict.chain))
             if verdict.word in _SAYS:
                 return Result(_SAYS[verdict.word], tuple(matched))
             if verdict.word == "return":
@@ -239,8 +248,8 @@ class Table:
 
     def _next(
         self, chain: Chain, start: int, p: Probe
-    ) -> tuple[int, Rule, bool | Verdict | Nat | Reject] | None:
-        """The next rule that matches, the place behind it, and what it says."""
+    ) -> tuple[int, bool | Verdict | Nat | Reject] | None:
+        """The place behind the next rule that matches, and what it says."""
         ready = chain.ready()
         for at in range(start, len(ready)):
             p.evaluated += 1
@@ -250,16 +259,20 @@ class Table:
                 if outcome is not True:
                     break
             if outcome is not False:
-                return at + 1, chain.rules[at], outcome
+                return at + 1, outcome
         return None
 
-    def _line(self, chain: Chain, rule: Rule, verdict: str) -> Matched:
-        return Matched(self.full_name, chain.name, verdict, rule)
+    def _line(self, chain: Chain, behind: int, verdict: str, to: str = "") -> Matched:
+        rule, into = chain.rules[behind - 1], self.chains[to].rules if to else ()
+        fields = (chain.name, verdict, rule, behind - 1, chain.rules, into)
+        return Matched(self.full_name, *fields)
 
     def _policy(self, base: Chain, matched: list[Matched]) -> Result:
         assert base.base is not None
         policy = base.base.policy
-        matched.append(Matched(self.full_name, base.name, policy, None))
+        matched.append(
+            Matched(self.full_name, base.name, policy, None, len(base.rules), base.rules)
+        )
         return Result(_SAYS[policy], tuple(matched))
 
 

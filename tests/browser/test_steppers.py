@@ -1,0 +1,190 @@
+"""The player's other contents in a real JupyterLab: by mouse, by keyboard, as the trace says."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from importlib.resources import files
+
+import pytest
+
+from k8snetlib import Cluster
+from k8snetlib.views import play, step_rules
+from tests.browser.conftest import artefacts, run_all, set_theme
+
+pytestmark = pytest.mark.browser
+
+PLAYER = ".k8snet-player"
+#: What is shown -> the cell that shows it (the players of a page, from top to bottom).
+SHOWN = {
+    "why": "play(exchange)",
+    "rules": "step_rules(exchange.request, 'node1')",
+}
+CELLS = [
+    "from k8snetlib import Cluster\n"
+    "from k8snetlib.views import *\n"
+    "cluster = Cluster.example('udp')\n"
+    "exchange = cluster.connect('web2', 'backend-svc', port=80, endpoint='backend')",
+    *SHOWN.values(),
+    next(iter(SHOWN.values())),
+]
+
+
+@pytest.fixture(scope="module")
+def exchange():
+    return Cluster.example("udp").connect("web2", "backend-svc", port=80, endpoint="backend")
+
+
+def players_are_there(page):
+    page.wait_for_function(f"document.querySelectorAll('{PLAYER}').length === {len(CELLS) - 1}")
+
+
+@pytest.fixture(scope="module")
+def page(open_notebook):
+    page = open_notebook(CELLS, reduced_motion="reduce")
+    players_are_there(page)
+    yield page
+    assert page.errors == []
+    assert page.offsite == []
+
+
+def shown(page, what):
+    """The player of a name, at its first step."""
+    player = page.locator(PLAYER).nth(list(SHOWN).index(what))
+    player.locator("input[type=range]").press("Home")
+    return player
+
+
+def count(player) -> int:
+    return int(re.match(r"Step (\d+)", player.locator(".slide label").inner_text())[1])
+
+
+def rows(table):
+    return [row.locator("td").all_inner_texts() for row in table.locator("tbody tr").all()]
+
+
+def test_why_by_keyboard(page, exchange):
+    data = play(exchange).data
+    player = shown(page, "why")
+    player.locator("select").select_option(str(exchange.request_at))
+    steps = data["packets"][exchange.request_at]["steps"]
+    at = next(n for n, step in enumerate(steps) if step["stage"] == "nat PREROUTING")
+    player.focus()
+    for _ in range(at):
+        player.press("ArrowRight")
+    summary = player.locator(".whybox summary")
+    assert summary.inner_text() == "Why? Show me the rules"
+    summary.focus()
+    summary.press("Enter")
+    why = steps[at]["why"]
+    tables = player.locator(".because table")
+    assert tables.count() == len(why["chains"])
+    for chain, table in zip(why["chains"], tables.all(), strict=True):
+        assert table.locator("caption").inner_text() == chain["name"]
+        assert rows(table) == chain["rows"]
+        assert table.locator("tr.hit").count() == 1
+    # It stays open, and tells of the step that is shown.
+    summary.press("ArrowRight")
+    assert count(player) == at + 2
+    player.press("End")
+    assert player.locator(".because code").all_inner_texts()[0] == steps[-1]["why"]["entry"]
+
+
+def test_why_by_mouse(page, exchange):
+    player = shown(page, "why")
+    player.locator("select").select_option(str(exchange.request_at))
+    for _ in range(2):
+        player.get_by_role("button", name="Step forward").click()
+    assert player.locator(".whybox").is_hidden()  # it waits for an answer: no entry decided
+    player.get_by_role("button", name="Step back").click()
+    details = player.locator("details.whybox")
+    if not details.evaluate("details => details.open"):
+        player.locator(".whybox summary").click()
+    commands = player.locator(".because li").all_inner_texts()
+    assert commands == ["ip route get 10.96.0.10", "ip route"]
+    assert "See it yourself, on web2" in player.locator(".because").inner_text()
+
+
+def test_rules_forward_and_back(page, exchange):
+    data = step_rules(exchange.request, "node1").data
+    player = shown(page, "rules")
+    steps = data["packets"][0]["steps"]
+    seen = []
+    for step in steps:
+        seen.append(player.locator(".why").inner_text())
+        for table, told in zip(player.locator(".tables table").all(), step["tables"], strict=True):
+            assert rows(table) == told["rows"]
+            assert rows(table)[told["marks"].index("hit")][1] == table.locator(
+                "tr.hit td").nth(1).inner_text()  # fmt: skip
+        player.locator("input[type=range]").press("ArrowRight")
+    assert seen == [step["reason"] for step in steps]
+    player.get_by_role("button", name="Step back").click()
+    assert player.locator(".why").inner_text() == steps[-2]["reason"]
+    assert player.locator(".note").first.inner_text() == steps[-2]["note"]
+
+
+def test_axe_finds_nothing(page):
+    for details in page.locator("details.whybox").all():
+        details.evaluate("details => { details.open = true }")
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
+    found = page.evaluate(
+        "() => axe.run({include: [['.k8snet-player']]}, {resultTypes: ['violations']})"
+    )
+    bad = [
+        (violation["id"], [node["html"][:90] for node in violation["nodes"]])
+        for violation in found["violations"]
+    ]
+    assert bad == [], json.dumps(bad, indent=1)
+
+
+@pytest.mark.parametrize("what", SHOWN)
+def test_a_step_is_quick(page, what):
+    """Data to picture, with "why?" open, in the browser alone."""
+    player = shown(page, what)
+    times = player.locator("input[type=range]").evaluate(
+        """async (slider) => {
+            const found = [];
+            for (let n = 1; n <= 40; n++) {
+                const start = performance.now();
+                slider.value = 1 + n % Number(slider.max);
+                slider.dispatchEvent(new Event('input'));
+                slider.getBoundingClientRect();
+                found.push(performance.now() - start);
+                await new Promise(requestAnimationFrame);
+            }
+            return found;
+        }"""
+    )
+    median = statistics.median(times)
+    assert median < 50, f"{what}: median of {len(times)} steps: {median:.1f} ms"
+
+
+def test_restart_and_run_all(page):
+    page.evaluate(
+        "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart() }"
+    )
+    run_all(page)
+    players_are_there(page)
+    assert all(count(player) == 1 for player in page.locator(PLAYER).all())
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_looks(page, theme):
+    """Kept for people to look at; narrow, nothing is wider than the page."""
+    set_theme(page, theme)
+    for name in SHOWN:
+        player = shown(page, name)
+        for _ in range(7):
+            player.press("ArrowRight")
+        if player.locator(".whybox summary").is_visible():
+            player.locator("details.whybox").evaluate("details => { details.open = true }")
+        player.screenshot(path=str(artefacts() / f"stepper-{name}-{theme}.png"))
+        ground = player.evaluate("element => getComputedStyle(element).backgroundColor")
+        assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 29)"}[theme]
+    page.set_viewport_size({"width": 640, "height": 900})
+    for name in SHOWN:
+        player = shown(page, name)
+        player.screenshot(path=str(artefacts() / f"stepper-{name}-{theme}-narrow.png"))
+        assert player.evaluate("element => element.scrollWidth <= element.clientWidth")
+    page.set_viewport_size({"width": 1280, "height": 900})
