@@ -231,29 +231,6 @@ def test_switches(cluster: Cluster) -> None:
     assert "Using iptables Proxier" in cluster["node1"].sh("journalctl -u kube-proxy")
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "stays"),
-    [
-        ("iptables", "nftables", set()),
-        ("ipvs", "nftables", set()),
-        ("nftables", "iptables", set()),
-        ("nftables", "ipvs", set()),
-        ("iptables", "ipvs", {"KUBE-SVC-"}),
-        ("ipvs", "iptables", {"kube-ipvs0"}),
-    ],
-)
-def test_another_mode_from_the_next_start_on(before: str, after: str, stays: set[str]) -> None:
-    """What is left of the old mode goes, but between iptables and ipvs, which share chains."""
-    cluster = Cluster.example("host-gw", before)
-    node1 = cluster["node1"]
-    cluster.kube_proxy("node1").mode = after
-    node1.sh("systemctl restart kube-proxy")
-    assert outcome(cluster, "10.96.0.10") == "delivered"
-    own = {"iptables": "KUBE-SVC-", "nftables": "table ip kube-proxy", "ipvs": "kube-ipvs0"}
-    left = "\n".join(map(node1.sh, ("iptables-save", "nft list tables", "ip addr")))
-    assert {word for word in own.values() if word in left} == stays | {own[after]}
-
-
 @pytest.mark.parametrize(("mode", "warned"), [("ipvs", True), ("nftables", False)])
 def test_ipvs_mode_is_deprecated(mode: str, warned: bool) -> None:
     said = Cluster.example("host-gw", mode)["node1"].sh("journalctl -u kube-proxy")

@@ -81,8 +81,8 @@ def make_proxier(mode: str, ns: Netns, config: ProxyConfig) -> Proxier:
 class KubeProxy(service.Service):
     """kube-proxy on one node.
 
-    Parameters: ``mode`` is iptables, nftables or ipvs (another one holds from its next start on);
-    ``config`` its options; ``cleans_conntrack`` False: flows to UDP endpoints that are gone stay.
+    Parameters: ``mode`` is iptables, nftables or ipvs; ``config`` its options; ``cleans_conntrack``
+    False: flows to UDP endpoints that are gone stay.
     """
 
     def __init__(
