@@ -241,8 +241,7 @@ def _start_kube_proxy(ns: Netns, spec: ClusterSpec, node: Node) -> None:
         node.name, node.ip, labels=node.labels, detector=Detector("CIDR", str(net.pod_network)),
         service_cidrs=(str(net.service_network),),
     )  # fmt: skip
-    if net.proxy_mode == "iptables":
-        iptables.kubelet_rules(ns.ruleset)
+    iptables.kubelet_rules(ns.ruleset)
     install(KubeProxy(ns, net.proxy_mode, config)).start()
 
 

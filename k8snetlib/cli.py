@@ -24,6 +24,7 @@ from k8snetlib.cli_story import print_story
 from k8snetlib.cluster import Cluster
 from k8snetlib.errors import BadAddress, BadPacket, K8sNetError, UnknownName, nearest
 from k8snetlib.kube.api import BACKENDS, PROXY_MODES, ClusterSpec, example_spec
+from k8snetlib.trace import Exchange
 
 PROTOCOLS = ("tcp", "udp", "icmp")
 FIRST_LESSON = "notebooks/00_start_here.ipynb"
@@ -208,11 +209,14 @@ def example(out: str, force: bool, backend: str | None, proxy_mode: str | None) 
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--pcap", metavar="FILE", help="Write a pcapng file for Wireshark as well.")
+@click.option("--html", metavar="FILE", help="Write a page with the step player as well.")
+@click.option("--svg", metavar="FILE", help="Write a picture of the walk as well.")
+@click.option("--png", metavar="FILE", help="The same picture as PNG (needs k8snetlib[png]).")
 def trace(
     source: str, target: str, proto: str, manifests: tuple[str, ...], dumps: tuple[str, ...],
     backend: str | None,
     proxy_mode: str | None, frames: bool, rules: bool, as_json: bool, pcap: str | None,
-    **pinned: Any,
+    html: str | None, svg: str | None, png: str | None, **pinned: Any,
 ) -> int:  # fmt: skip
     """Send something, and tell the whole walk.
 
@@ -224,7 +228,7 @@ def trace(
     k8snet trace web2 backend:53 --proto udp --payload 512
     k8snet trace web2 backend --proto icmp --ttl 2
     k8snet trace web2 backend:8080 --frames | grep flannel0
-    k8snet trace web2 backend:8080 --pcap walk.pcapng
+    k8snet trace web2 backend:8080 --pcap walk.pcapng --html walk.html
     """
     if sum((frames, as_json, rules)) > 1:
         raise click.UsageError("--frames, --json and --rules exclude each other.")
@@ -239,6 +243,7 @@ def trace(
     if pcap is not None:
         count = exchange.to_pcap(pcap)
         click.echo(f"{count} packets written to {pcap}", err=True)
+    _write_pictures(exchange, html, svg, png)
     if frames:
         for frame in exchange.capture():
             click.echo(frame)
@@ -247,6 +252,25 @@ def trace(
     else:
         print_story(exchange, rules)
     return 0 if exchange.ok else 1
+
+
+def _write_pictures(exchange: Exchange, html: str | None, svg: str | None, png: str | None) -> None:
+    """The walk as files: the step player, and the way of request and reply."""
+    if html is not None:
+        from k8snetlib.views import play
+
+        play(exchange).to_html(html)
+        click.echo(f"The step player is in {html}", err=True)
+    if svg is None and png is None:
+        return
+    from k8snetlib.views import draw
+
+    picture = draw(exchange, "both" if exchange.packets else None)
+    if svg is not None:
+        picture.to_svg(svg)
+    if png is not None:
+        picture.to_png(png)
+    click.echo(f"The picture is in {' and '.join(filter(None, (svg, png)))}", err=True)
 
 
 def _target(spec: ClusterSpec, text: str, proto: str) -> tuple[str, int | None]:

@@ -152,6 +152,16 @@ def test_pcap(tmp_path):
     assert ran.stderr == f"{len(ran.stdout.splitlines())} packets written to {file}\n"
 
 
+def test_pictures(tmp_path):
+    page, svg, png = (tmp_path / name for name in ("walk.html", "walk.svg", "walk.png"))
+    ran = k8snet(*CROSS, "--frames", "--html", page, "--svg", svg, "--png", png)
+    assert ran.exit_code == 0
+    assert ran.stderr == f"The step player is in {page}\nThe picture is in {svg} and {png}\n"
+    assert "k8snet-player" in page.read_text("utf-8")
+    assert "2 reply: TCP SYN/ACK" in svg.read_text("utf-8")
+    assert png.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
 def test_example_and_manifests(tmp_path):
     folder = tmp_path / "cluster"
     ran = k8snet("example", "--out", folder)
@@ -221,6 +231,8 @@ WRONG = [
     (("trace", "web2", "svc/backend-svc:htp"), "no port called 'htp'. It has: http"),
     (("trace", "web2", "backend:80", "--manifests", "/no/such"), "No such file"),
     (("trace", "web2", "backend:80", "--pcap", "/no/such/x.pcap"), "Cannot write"),
+    (("trace", "web2", "backend:80", "--html", "/no/such/x.html"), "Cannot write"),
+    (("trace", "web2", "backend:80", "--svg", "/no/such/x.svg"), "Cannot write"),
     (("sh", "node1"), "COMMAND"),
     (("sh", "node9", "ip route"), "Did you mean node"),
     (("sh", "node1", "ip rote"), 'Object "rote" is unknown'),

@@ -324,7 +324,8 @@ def _example_services() -> tuple[tuple[Service, tuple[str, ...]], ...]:
     """The Services, each with the names of the pods behind it."""
     http = ServicePort("http", "tcp", 80, 8080, 30080)
     return (
-        (Service("backend-svc", "10.96.0.10", (http,), type="NodePort"),
+        (Service("backend-svc", "10.96.0.10", (http,), type="NodePort",
+                 selector=(("app", "backend"),)),
          ("backend", "backend-b", "backend-c")),
         (Service("backend-local", "10.96.0.11", (http._replace(node_port=30081),), type="NodePort",
                  external_traffic_policy="Local"), ("backend",)),

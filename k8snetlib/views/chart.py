@@ -10,7 +10,8 @@
 
 Each card has rows; a row is one box of the walk (a ``Step.stage``). The rows of the five hooks are
 ``HOOKS``, the model's own order. Lines run between cards only, so they cross no words; a way
-through a hook in which nothing had to be done runs through it as well.
+through a hook in which nothing had to be done runs through it as well. The line from INPUT to the
+routing of own packets is there only if it was walked: IPVS sends a packet on from INPUT.
 
 What may not live here: which boxes a packet met (``flow``).
 """
@@ -126,6 +127,7 @@ def _edges(at: Mapping[str, Box]) -> dict[tuple[str, str], Way]:
         ("PREROUTING", "routing"): _across(pre, route),
         ("routing", "INPUT"): _up(route, at["INPUT"], middle["routing"]),
         ("INPUT", "process"): _across(at["INPUT"], at["process"]),
+        ("INPUT", "own"): _across(at["INPUT"], own),
         ("process", "own"): (
             Point(middle["own"], at["process"].bottom), Point(middle["own"], own.y)
         ),

@@ -6,7 +6,8 @@ is computed by ``Cluster.outcomes``: every way in which the kernels' chances can
 
 What may not live here: policies; whoever wrote the rules knows them.
 
-Simplified here: one client of each kind; of the pods of a node one that is no endpoint, if any.
+Simplified here: one client of each kind; of the pods of a node one that is no endpoint, if any; of
+the hosts outside one beyond the router, if any.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ def _client(cluster: Cluster, kind: str, node: str, behind: set[str]) -> str:
     if kind == CLIENTS[3]:
         return node
     if kind == CLIENTS[0]:
-        hosts = sorted(cluster.spec.network.hosts, key=lambda host: host.beyond_router)
+        hosts = sorted(cluster.spec.network.hosts, key=lambda host: not host.beyond_router)
         return hosts[0].name if hosts else ""
     here = kind == CLIENTS[1]
     pods = [pod for pod in cluster.spec.pods if (pod.node == node) is here and _plain(pod)]

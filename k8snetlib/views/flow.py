@@ -81,6 +81,7 @@ class _Walk:
         if stage == "receive":
             return ("bridge" if step.device in self.bridges else "in"), stage
         if stage == "route":
+            self.own = self.own or self.card == "INPUT"  # IPVS sends it on from there
             return ("own" if self.own else "routing"), stage
         if stage == "neighbour":
             on_bridge = self.card in ("PREROUTING", "bridge") and not self.own

@@ -1,17 +1,21 @@
 """What lives here: where everything stands in the picture of a cluster.
 
 Nodes in rows (``nodes`` lays out each), under every row the switch, beside the last row the other
-machines: those at the switch, and upwards what lies behind them.
+machines: those at the switch, and upwards what lies behind them. Of many nodes most are small, and
+stand below these rows (``crowd``).
 
 What may not live here: colours and SVG (``scene``), the way of a packet (``walk``).
 
-Simplified here: made for one to a dozen nodes; loopback devices are part of their IP stack.
+Simplified here: loopback devices are part of their IP stack.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from k8snetlib.address import Prefix
 from k8snetlib.topology import Host, Port, Topology
+from k8snetlib.views.crowd import crowd, measure_crowd, place_crowd
 from k8snetlib.views.geometry import Box, Point, Rail
 from k8snetlib.views.nodes import NodePlan, measure, place_node
 from k8snetlib.views.plan import (
@@ -22,6 +26,7 @@ from k8snetlib.views.plan import (
     SWITCH,
     UNDER,
     WIDEST_ROW,
+    Bar,
     Item,
     Layout,
     Link,
@@ -128,11 +133,13 @@ def _grid(nodes: list[NodePlan]) -> list[list[NodePlan]]:
         rows += 1
 
 
-def lay_out(topology: Topology) -> Layout:
-    """Where everything stands. Parameters: ``topology``, of a cluster or of an exchange."""
+def lay_out(topology: Topology, path: Iterable[str] = ()) -> Layout:
+    """Where everything stands. Parameters: ``topology``, of a cluster or of an exchange; ``path``
+    are the nodes on a packet's way, which a large cluster shows in full."""
     plan = Plan(topology)
-    grid = _grid([measure(topology, host) for host in topology.role("node")])
-    trunk = 20.0 if len(grid) > 1 else 0.0
+    who = crowd(topology, path)
+    grid = _grid([measure(topology, host) for host in who.full])
+    trunk = 20.0 if len(grid) + measure_crowd(who).bars(bool(grid)) > 1 else 0.0
     y, right, bars = MARGIN, MARGIN + trunk, []
     wires: list[tuple[Host, Port, float]] = []
     bottom = MARGIN + 60
@@ -147,40 +154,66 @@ def lay_out(topology: Topology) -> Layout:
         wires += [(n.host, card, bars[-1]) for n in row for card in n.cards]
         right = max(right, x - GAP)
         y = bars[-1] + SWITCH + 22
-    if not bars:
+    above = Bar(bars[-1], SWITCH, right) if bars else None
+    tiles = place_crowd(plan, who, Point(MARGIN + trunk, y), above)
+    wide = max([i.box.right for i in plan.items if i.kind in ("tile", "rest")], default=0.0)
+    # Beside small nodes, or, where nodes in full stand above them, beside those.
+    right = right if bars else max(right, wide)
+    if not bars and not tiles:
         bars = [bottom + UNDER]
-    side = right + (SIDE_GAP if grid else 0)
-    edge, top = _beside(plan, side, bottom, bars[-1])
+    hang = bars[-1] if bars else tiles[-1].y
+    side = right + (SIDE_GAP if grid or tiles else 0)
+    edge, top = _beside(plan, side, hang - UNDER, hang)
     has_side = edge > side + SIDE_W - 1 and bool(_chains(topology))
-    right = edge if has_side else right
-    _switch(plan, bars, right, wires)
-    column = Box(side, top, SIDE_W, bottom - top) if has_side else None
-    return _finish(plan, right + MARGIN, bars[-1] + SWITCH + MARGIN, column)
+    right = max(edge if has_side else right, wide)
+    if tiles and not bars:
+        tiles[-1] = tiles[-1]._replace(right=right)
+    _switch(plan, [*(Bar(y, SWITCH, right) for y in bars), *tiles], wires)
+    column = Box(side, top, SIDE_W, hang - UNDER - top) if has_side else None
+    low = max([item.box.bottom for item in plan.items], default=0.0)
+    return _finish(plan, right + MARGIN, low + MARGIN, column)
 
 
-def _switch(
-    plan: Plan, bars: list[float], right: float, wires: list[tuple[Host, Port, float]]
-) -> None:
+def _switch(plan: Plan, bars: list[Bar], wires: list[tuple[Host, Port, float]]) -> None:
     """The node network: one bar under each row of nodes, joined by a trunk on the left."""
     for host, card, bar_y in wires:
         name = f"{host.name}:{card.name}"
-        if card.peer and plan.topology.host(card.peer[0]) in plan.topology.role("switch"):
+        if card.peer and card.peer[0] in plan.switches:
             _switch_plug(plan, card.peer, Point(plan.rails[name].middle.x, bar_y))
             plan.join("wire", name, ":".join(card.peer))
-    for switch in plan.topology.role("switch"):
+    subnet = next((a for _, c, _ in wires for a in c.addresses), "") or _any_address(plan)
+    for switch in plan.switches.values():
         bridge = next((p for p in switch.ports if p.kind == "bridge"), None)
         name = f"{switch.name}:{bridge.name if bridge else 'ip'}"
-        heights = tuple(y + 11 for y in bars)
-        rail = Rail(MARGIN + 10, heights[0], right - 10, heights[-1], heights)
-        subnet = next((a for h, c, _ in wires for a in c.addresses), "")
-        for n, y in enumerate(bars):
-            box = Box(MARGIN, y, right - MARGIN, SWITCH)
+        heights = tuple(bar.y + min(11.0, bar.height / 2) for bar in bars)
+        widest = max(bar.right for bar in bars)
+        rail = Rail(MARGIN + 10, heights[0], widest - 10, heights[-1], heights)
+        for n, bar in enumerate(bars):
+            # A thin one comes out of the trunk.
+            left = MARGIN if bar.height >= SWITCH else MARGIN + 10
+            box = Box(left, bar.y, bar.right - left, bar.height)
             tip = f"{switch.name}: a plain Ethernet switch, the node network"
-            plan.put(Item(name if not n else "", "switch", box, "Node network",
+            label = "Node network" if bar.height >= SWITCH else ""
+            plan.put(Item(name if not n else "", "switch", box, label,
                           _network(subnet), tip), rail)  # fmt: skip
         if len(bars) > 1:
-            trunk = Box(MARGIN, bars[0], 20, bars[-1] - bars[0] + SWITCH)
+            last = bars[-1]
+            trunk = Box(MARGIN, bars[0].y, 20, last.y - bars[0].y + last.height)
             plan.put(Item("", "trunk", trunk))
+
+
+def _any_address(plan: Plan) -> str:
+    """The address of a node's network card, of nodes that are all drawn small."""
+    return next(
+        (
+            address
+            for node in plan.topology.role("node")
+            for port in node.ports
+            if port.peer and port.peer[0] in plan.switches
+            for address in port.addresses
+        ),
+        "",
+    )
 
 
 def _network(address: str) -> str:
@@ -209,4 +242,4 @@ def _finish(plan: Plan, width: float, height: float, side: Box | None) -> Layout
         legend = Box(side.x + 4, MARGIN + 4, SIDE_W, LEGEND)
     rails, topology = plan.rails, plan.topology
     links = tuple(plan.links)
-    return Layout(width, height + down, tuple(items), links, rails, topology, legend)
+    return Layout(width, height + down, tuple(items), links, rails, topology, legend, plan.inside)

@@ -1,8 +1,8 @@
 """What lives here: ``draw``, the still pictures: a cluster, or a packet's way through it.
 
 A picture shows itself in a notebook (as HTML with the SVG inside, so that its title and description
-reach a screen reader), tells the same in words (``text``, and a table below the picture), and can
-be saved as an SVG file.
+reach a screen reader), tells the same in words (``text``, and a table below the picture), and
+becomes a file: ``to_html``, ``to_svg``, ``to_png``.
 
 What may not live here: positions, colours, the step player.
 """
@@ -10,7 +10,7 @@ What may not live here: positions, colours, the step player.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+from html import escape, unescape
 from itertools import pairwise
 from os import PathLike
 from typing import Any, TypeAlias
@@ -20,14 +20,14 @@ from k8snetlib.errors import UnknownName
 from k8snetlib.story import rule_words
 from k8snetlib.topology import Topology
 from k8snetlib.trace import Exchange, Trace
-from k8snetlib.views import scene
-from k8snetlib.views.geometry import Point, keep_right, number, path_data
+from k8snetlib.views import export, scene
+from k8snetlib.views.geometry import Point, keep_right, number, path_data, text_width
 from k8snetlib.views.layout import lay_out
 from k8snetlib.views.marks import FONT
 from k8snetlib.views.palette import theme_css
 from k8snetlib.views.plan import Layout
 from k8snetlib.views.text import VERDICT_WORDS, decider, packet_title, place_words
-from k8snetlib.views.walk import Stop, lines, spots, stops
+from k8snetlib.views.walk import Stop, lines, nodes_met, spots, stops
 from k8snetlib.words import annotate
 
 #: Which packet of an exchange: its number, ``"request"``, ``"reply"``, or the packet itself.
@@ -100,10 +100,26 @@ class Picture:
             parts.append(_table(self._table, self._summary, opened=self._opened))
         return f'<div class="k8snet k8snet-figure">{"".join(parts)}</div>'
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Writes the picture as an SVG file."""
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(self.svg + "\n")
+    def to_html(self, path: str | PathLike[str]) -> None:
+        """Writes a page with the picture and its words, which opens from disk and fetches nothing.
+
+        Raises ``K8sNetError`` if the file cannot be written, as the other two do.
+        """
+        title = unescape(self.svg.partition("<title")[2].partition(">")[2].partition("<")[0])
+        export.write(path, export.page(title, self.html))
+
+    def to_svg(self, path: str | PathLike[str], theme: str = "") -> None:
+        """Writes an SVG file. With a ``theme``, ``light`` or ``dark``, its colours are written out,
+        as drawing programs need it; without, it follows its reader's."""
+        svg = export.in_theme(self.svg, theme) if theme else self.svg
+        export.write(path, svg + "\n")
+
+    def to_png(self, path: str | PathLike[str], theme: str = "light", scale: float = 2.0) -> None:
+        """Writes a PNG file; ``scale`` is how many pixels one px of the picture gets, 0.1 to 8.
+
+        Raises ``K8sNetError`` if the library for it is not installed.
+        """
+        export.write(path, export.png_bytes(self.svg, theme, scale))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         # HTML first: there the picture has its table. Converters to PDF take the bare picture.
@@ -198,7 +214,7 @@ _Way = tuple[Trace, tuple[Stop, ...], str]
 
 
 def _draw_ways(exchange: Exchange, traces: tuple[Trace, ...]) -> Picture:
-    layout = lay_out(exchange.topology)
+    layout = lay_out(exchange.topology, nodes_met(traces, exchange.topology))
     names = exchange.names
     extra, ways, said = [], [], []
     for n, trace in enumerate(traces, 1):
@@ -304,12 +320,14 @@ def _stopped(at: tuple[Stop, ...], width: float) -> list[str]:
     if not ends:
         return []
     x, y = ends[-1].points[-1]
-    if x > width - 130:
-        x -= 128
     word = VERDICT_WORDS[ends[-1].step.verdict][1]
+    wide = max(108.0, 34 + text_width(word, 12, bold=True))
+    if x > width - wide - 22:
+        x -= wide + 28  # to the left of the stop's number, and clear of it
     cross = path_data((Point(x + 14, y - 7), Point(x + 28, y + 7)))
     cross += path_data((Point(x + 28, y - 7), Point(x + 14, y + 7)))
-    box = f'<rect x="{number(x + 10)}" y="{number(y - 11)}" width="108" height="22" rx="11"/>'
+    size = f'width="{number(wide)}" height="22" rx="11"'
+    box = f'<rect x="{number(x + 10)}" y="{number(y - 11)}" {size}/>'
     text = f'<text x="{number(x + 34)}" y="{number(y + 4.3)}">{word}</text>'
     return [f'<g class="end">{box}<path d="{cross}"/>{text}</g>']
 

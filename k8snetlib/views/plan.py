@@ -11,6 +11,7 @@ What may not live here: colours and SVG (``scene``), which thing stands where (`
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from k8snetlib.topology import Host, Port, Topology
@@ -52,8 +53,19 @@ class Link(NamedTuple):
     label: str = ""
 
 
+class Bar(NamedTuple):
+    """A piece of the switch: its upper edge, its height, and where it ends on the right."""
+
+    y: float
+    height: float
+    right: float
+
+
 class Layout(NamedTuple):
-    """The picture as positions: size, things in drawing order, wires, and a rail per anchor."""
+    """The picture as positions: size, things in drawing order, wires, and a rail per anchor.
+
+    ``inside`` names the anchor of the one thing that stands for a host without things of its own.
+    """
 
     width: float
     height: float
@@ -62,6 +74,7 @@ class Layout(NamedTuple):
     rails: Mapping[str, Rail]
     topology: Topology
     legend: Box | None = None
+    inside: Mapping[str, str] = MappingProxyType({})
 
 
 class Plan:
@@ -72,6 +85,11 @@ class Plan:
         self.items: list[Item] = []
         self.links: list[Link] = []
         self.rails: dict[str, Rail] = {}
+        self.inside: dict[str, str] = {}
+        self.switches = {host.name: host for host in topology.role("switch")}
+        self.pods: dict[str, list[Host]] = {node.name: [] for node in topology.role("node")}
+        for pod in topology.role("pod"):
+            self.pods.setdefault(pod.on or "", []).append(pod)
 
     def put(self, item: Item, rail: Rail | None = None) -> None:
         """Adds a thing, and the rail of its anchor."""

@@ -29,13 +29,16 @@ What may not live here: HTML beyond the still form, and any knowledge of packets
 
 from __future__ import annotations
 
+from html import escape
 from importlib.resources import files
+from os import PathLike
 from typing import Any
 
 from k8snetlib.packet import Ethernet, Packet, stack_of
 from k8snetlib.stages import STAGES, is_hook
+from k8snetlib.story import exchange_story
 from k8snetlib.trace import Exchange, Names, Step, Trace, rule_line
-from k8snetlib.views import scene
+from k8snetlib.views import export, scene
 from k8snetlib.views.flow import packet_flow
 from k8snetlib.views.flow_steps import at_kernel
 from k8snetlib.views.geometry import number, path_data
@@ -53,7 +56,7 @@ from k8snetlib.views.text import (
     role_of,
     who,
 )
-from k8snetlib.views.walk import Spot, spots
+from k8snetlib.views.walk import Spot, nodes_met, spots
 from k8snetlib.words import annotate
 
 
@@ -65,7 +68,7 @@ def player_data(exchange: Exchange, packet: Which = None) -> dict[str, Any]:
     """
     nothing = packet is None and not exchange.packets
     first = -1 if nothing else choose(exchange, packet).n
-    layout = lay_out(exchange.topology)
+    layout = lay_out(exchange.topology, nodes_met(exchange.packets, exchange.topology))
     names = exchange.names
     target = who(exchange.target, names)
     title = f"{exchange.source} to {target}"
@@ -181,14 +184,18 @@ class Player:
     """The step player of one exchange.
 
     In a notebook it is a widget; where there are no widgets (GitHub, a printed page, anywidget not
-    installed) it shows as the still picture, ``still``. ``data`` is what the browser gets.
+    installed) it shows as the still picture, ``still``. ``data`` is what the browser gets;
+    ``exchange`` is whose story the exported page tells.
     """
 
-    __slots__ = ("_widget", "data", "still")
+    __slots__ = ("_exchange", "_widget", "data", "still")
 
-    def __init__(self, data: dict[str, Any], still: Picture) -> None:
+    def __init__(
+        self, data: dict[str, Any], still: Picture, exchange: Exchange | None = None
+    ) -> None:  # fmt: skip
         self.data = data
         self.still = still
+        self._exchange = exchange
         self._widget: Any = None
 
     def __repr__(self) -> str:
@@ -216,6 +223,33 @@ class Player:
         both = {**live, **bundle}
         return (both, metadata) if metadata else both
 
+    def to_html(self, path: str | PathLike[str]) -> None:
+        """Writes a page in which this player works, with the whole walk in words below it.
+
+        The page opens from disk and fetches nothing; without scripts it shows the still picture.
+        Raises ``K8sNetError`` if the file cannot be written.
+        """
+        body = f'<div class="still">{self.still.html}</div>'
+        if self._exchange is not None:
+            told = escape(exchange_story(self._exchange))
+            body += (
+                '<details class="told"><summary>The same in words: every packet</summary>'
+                f"<pre>{told}</pre></details>"
+            )
+        script = ""
+        if self.data["packets"]:
+            script = files("k8snetlib.views").joinpath("player.js").read_text(encoding="utf-8")
+        title = self.data["title"]
+        export.write(path, export.page(title, body, player_style(), script, self.data))
+
+    def to_svg(self, path: str | PathLike[str], theme: str = "") -> None:
+        """Writes the still picture, as ``Picture.to_svg`` does."""
+        self.still.to_svg(path, theme)
+
+    def to_png(self, path: str | PathLike[str], theme: str = "light", scale: float = 2.0) -> None:
+        """Writes the still picture, as ``Picture.to_png`` does."""
+        self.still.to_png(path, theme, scale)
+
 
 def play(exchange: Exchange, packet: Which = None, netns: str = "") -> Player:
     """The step player: walk each packet of ``exchange`` box by box.
@@ -228,5 +262,5 @@ def play(exchange: Exchange, packet: Which = None, netns: str = "") -> Player:
     if netns:
         chosen = choose(exchange, packet)
         still = packet_flow(chosen, netns)
-        return Player(at_kernel(data, exchange, netns, chosen.n), still)
-    return Player(data, draw(exchange, packet))
+        return Player(at_kernel(data, exchange, netns, chosen.n), still, exchange)
+    return Player(data, draw(exchange, packet), exchange)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
 
 #: The picture's width and height in px, and its narrow form's.
-WIDE, NARROW = (820.0, 430.0), (360.0, 400.0)
+WIDE, NARROW = (820.0, 430.0), (340.0, 400.0)
 #: What stands for a colour until the picture is ours: #RRGGBB -> the palette's name.
 _INKS: Mapping[str, str] = {
     "#010101": "ink", "#020202": "muted", "#030303": "line", "#040404": "hairline",

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from html import escape
 
+from k8snetlib.views.crowd import PODS_SHOWN
+from k8snetlib.views.crowd import in_words as crowd_words
 from k8snetlib.views.geometry import Box, Point, number, path_data, text_width
 from k8snetlib.views.marks import TEXT_STYLE, document, rect
 from k8snetlib.views.marks import text as words_at
@@ -49,6 +51,12 @@ STYLE = TEXT_STYLE + (
     ".k8snet-svg .end text{fill:var(--k-bad);font-size:12px;font-weight:700}"
     ".k8snet-svg .stop.reply circle{fill:var(--k-reply)}"
     ".k8snet-svg .stop.reply text{fill:var(--k-on-reply)}"
+)
+
+#: What is drawn small; only a picture that has it carries this.
+SMALL_STYLE = (
+    ".k8snet-svg .tile{fill:var(--k-node-fill);stroke:var(--k-node);stroke-width:1.3}"
+    f".k8snet-svg .tilename{{font-size:{SMALL:g}px;font-weight:650}}"
 )
 
 
@@ -141,9 +149,33 @@ def _machine(item: Item) -> str:
 
 def _switch(item: Item) -> str:
     box = item.box
+    if not item.label:
+        return rect(box, "switch", 6)
     y = box.bottom - 7
     more = f"{item.sub} · a plain Ethernet switch"
     return rect(box, "switch", 8) + _named(box.x + 26, y, item.label, more, "nodetext")
+
+
+def _tile(item: Item) -> str:
+    """A small node: its name, and a square for each pod; of many pods, their number."""
+    box, pods = item.box, int(item.sub)
+    found = rect(box, "tile", 6) + words_at(box.x + 5, box.y + 15, item.label, "tilename")
+    shown = pods if pods <= PODS_SHOWN else 1
+    for n in range(shown):
+        found += rect(Box(box.x + 5 + 10 * n, box.y + 22, 8, 8), "pod", 1.5)
+    if pods > shown:
+        found += words_at(box.x + 18, box.y + 30.5, f"× {pods}", "sub")
+    return found
+
+
+def _rest(item: Item) -> str:
+    """Nodes that are only counted: a pile of tiles."""
+    box = item.box
+    return (
+        "".join(rect(Box(box.x + d, box.y + d, box.w - 8, box.h - 8), "tile", 8) for d in (8, 4, 0))
+        + words_at(box.x + 11, box.y + 17, item.label, "name")
+        + words_at(box.x + 11, box.y + 31, item.sub, "sub")
+    )
 
 
 def _plug(item: Item) -> str:
@@ -152,7 +184,7 @@ def _plug(item: Item) -> str:
 
 _DRAW: dict[str, Callable[[Item], str]] = {
     "node": _node, "pod": _pod, "chip": _chip, "bridge": _bridge, "hub": _hub, "daemon": _daemon,
-    "machine": _machine, "switch": _switch, "plug": _plug,
+    "machine": _machine, "switch": _switch, "plug": _plug, "tile": _tile, "rest": _rest,
     "trunk": lambda item: rect(item.box, "trunk", 8),
 }  # fmt: skip
 
@@ -167,7 +199,7 @@ def _plug_labels(layout: Layout) -> list[str]:
     """The names of network cards, beside their plugs."""
     found = []
     for item in layout.items:
-        if item.kind != "plug":
+        if item.kind != "plug" or not item.label:
             continue
         host = layout.topology.host(item.anchor.partition(":")[0])
         if host is None or host.role == "switch" or item.label.startswith("veth"):
@@ -210,7 +242,7 @@ def _node_left(layout: Layout, at: Point) -> float:
 def body(layout: Layout) -> str:
     """Everything that stands still: boxes, wires, plugs, names."""
     back = [i for i in layout.items if i.kind in ("node", "switch", "trunk")]
-    front = [i for i in layout.items if i not in back]
+    front = [i for i in layout.items if i.kind not in ("node", "switch", "trunk")]
     wires = []
     for link in layout.links:
         kind = "tun-link" if link.kind == "tun" else link.kind
@@ -244,7 +276,8 @@ def svg(layout: Layout, title: str, desc: str, extra: str = "") -> str:
     """The whole picture. ``title`` names it, ``desc`` tells it in words; ``extra`` is SVG drawn on
     top of it."""
     inner = body(layout) + ("\n" + extra if extra else "")
-    return document(layout.width, layout.height, (title, desc), inner, STYLE)
+    style = STYLE + (SMALL_STYLE if layout.inside else "")
+    return document(layout.width, layout.height, (title, desc), inner, style)
 
 
 def in_words(layout: Layout) -> str:
@@ -252,6 +285,8 @@ def in_words(layout: Layout) -> str:
     topology = layout.topology
     said = []
     for node in topology.role("node"):
+        if node.name in layout.inside:
+            continue
         pods = [f"{p.name} {short(p.address)}" for p in topology.pods_on(node.name)]
         address = short(node.address) or "no address"
         bridges = [
@@ -265,6 +300,7 @@ def in_words(layout: Layout) -> str:
         parts = [", ".join(x) for x in (bridges, others) if x]
         parts.insert(0, f"pods {', '.join(pods)}" if pods else "no pods")
         said.append(f"{node.name} ({address}): {'; '.join(parts)}.")
+    said += crowd_words(topology, layout.inside)
     beside = [
         f"{h.name} ({', '.join(short(a) for p in h.ports if p.kind != 'lo' for a in p.addresses)})"
         for h in topology.hosts

@@ -11,10 +11,11 @@ that is gone by then is shown on the IP stack of its host.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from k8snetlib.stages import is_hook
-from k8snetlib.topology import Host
+from k8snetlib.topology import Host, Topology
 from k8snetlib.trace import Hop, Step, Trace
 from k8snetlib.views.geometry import Point, point_rail, tidy, way
 from k8snetlib.views.plan import Layout
@@ -69,7 +70,10 @@ def anchor_of(layout: Layout, hop: Hop, step: Step) -> str:
 
 
 def _stack(layout: Layout, netns: str) -> str:
-    """The anchor of a host's IP stack; a switch is drawn as nothing but its bridge."""
+    """The anchor of a host's IP stack; a switch is drawn as nothing but its bridge, and a small
+    node, or a pod in it, as one tile."""
+    if netns in layout.inside:
+        return layout.inside[netns]
     host = layout.topology.host(netns)
     if host and host.role == "switch":
         bridge = next((port.name for port in host.ports if port.kind == "bridge"), "ip")
@@ -87,6 +91,20 @@ def _process(layout: Layout, host: Host | None, step: Step) -> str:
         if process == f"{host.name}-{name}":
             return f"{host.name}:{name}"
     return f"{host.name}:{host.containers[1]}" if len(host.containers) > 1 else ""
+
+
+def nodes_met(traces: Iterable[Trace], topology: Topology) -> tuple[str, ...]:
+    """The nodes that had something to do with the packets, in order; a node that only heard a
+    question for somebody else had not."""
+    on = {host.name: host.on or host.name for host in topology.hosts}
+    return tuple(
+        dict.fromkeys(
+            on.get(hop.netns, hop.netns)
+            for trace in traces
+            for hop in trace.hops
+            if hop.steps and hop.steps[-1].verdict != "ignore"
+        )
+    )
 
 
 def spots(trace: Trace, layout: Layout) -> tuple[Spot, ...]:

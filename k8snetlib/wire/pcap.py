@@ -129,6 +129,12 @@ def write_pcap(
             raise unknown_name("device", device, known)
         chosen = [frame for frame in chosen if f"{frame.netns}:{frame.device}" == device]
         content = pcap_bytes(chosen, linktype_of(chosen[0]))
+    write_whole(path, content)
+    return len(chosen)
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+    """Writes a file that appears complete or not at all. Raises ``K8sNetError`` if it cannot."""
     try:
         _write(os.fspath(path), content)
     except OSError as error:
@@ -136,7 +142,6 @@ def write_pcap(
             f"Cannot write '{os.fspath(path)}': {error.strerror or error}.",
             "Name a file in a folder that exists and that you may write to.",
         ) from error
-    return len(chosen)
 
 
 def _write(path: str, content: bytes) -> None:

@@ -17,7 +17,7 @@ from k8snetlib.linux.sockets import Listener, listen
 from k8snetlib.packet import Ethernet
 from k8snetlib.reach import all_pairs
 from tests.clusters import renumbered
-from tests.course import egress
+from tests.course import proofs_08, proofs_09, proofs_10, proofs_11
 
 
 def _masked() -> Cluster:
@@ -329,7 +329,10 @@ PROOFS: dict[str, tuple[Callable[[], str], str, str]] = {
     "07-reply": (_reply, "turns the addresses back", "the connection's translation makes"),
     "07-forward": (_forward, "Only node1 itself", "delivered, dropped, dropped"),
     "07-input": (_input, "Yes", "delivered; node1 itself: dropped"),
-    **egress.PROOFS,
+    **proofs_08.PROOFS,
+    **proofs_09.PROOFS,
+    **proofs_10.PROOFS,
+    **proofs_11.PROOFS,
 }
 
 

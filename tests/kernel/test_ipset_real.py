@@ -17,7 +17,7 @@ from k8snetlib import Cluster
 from k8snetlib.linux.netfilter.save import save
 from k8snetlib.linux.netns import Netns
 from tests.conftest import require_root, require_tool
-from tests.kube.test_ipvs_mode import with_balancer
+from tests.kube.test_ipvs_options import with_balancer
 from tests.linux.test_ipset import REFUSALS
 
 #: What the kernel picks or measures itself.

@@ -231,6 +231,36 @@ def test_switches(cluster: Cluster) -> None:
     assert "Using iptables Proxier" in cluster["node1"].sh("journalctl -u kube-proxy")
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "stays"),
+    [
+        ("iptables", "nftables", set()),
+        ("ipvs", "nftables", set()),
+        ("nftables", "iptables", set()),
+        ("nftables", "ipvs", set()),
+        ("iptables", "ipvs", {"KUBE-SVC-"}),
+        ("ipvs", "iptables", {"kube-ipvs0"}),
+    ],
+)
+def test_another_mode_from_the_next_start_on(before: str, after: str, stays: set[str]) -> None:
+    """What is left of the old mode goes, but between iptables and ipvs, which share chains."""
+    cluster = Cluster.example("host-gw", before)
+    node1 = cluster["node1"]
+    cluster.kube_proxy("node1").mode = after
+    node1.sh("systemctl restart kube-proxy")
+    assert outcome(cluster, "10.96.0.10") == "delivered"
+    own = {"iptables": "KUBE-SVC-", "nftables": "table ip kube-proxy", "ipvs": "kube-ipvs0"}
+    left = "\n".join(map(node1.sh, ("iptables-save", "nft list tables", "ip addr")))
+    assert {word for word in own.values() if word in left} == stays | {own[after]}
+
+
+@pytest.mark.parametrize(("mode", "warned"), [("ipvs", True), ("nftables", False)])
+def test_ipvs_mode_is_deprecated(mode: str, warned: bool) -> None:
+    said = Cluster.example("host-gw", mode)["node1"].sh("journalctl -u kube-proxy")
+    assert ("deprecated" in said) is warned
+    assert f"Using {mode} Proxier" in said
+
+
 def test_without_kube_proxy() -> None:
     cluster = Cluster.example(proxy_mode="none")
     assert "kube-proxy" not in cluster["node1"].services
@@ -253,3 +283,39 @@ def test_clean_up_takes_away_its_own_and_nothing_else(cluster: Cluster) -> None:
     names = {"KUBE-FIREWALL", "KUBE-MARK-MASQ", "KUBE-PROXY-CANARY"}
     extra = {line for line in extra if not any(name in line for name in names)}
     assert not {line for line in extra if "KUBE" in line}, extra
+
+
+def _own(cluster: Cluster, node: str = "node1") -> dict[str, bool]:
+    """What of each mode is in a node's kernel."""
+    ns = cluster[node]
+    return {
+        "iptables": "KUBE-SVC-" in ns.sh("iptables-save -t nat"),
+        "nftables": "table ip kube-proxy" in ns.sh("nft list ruleset"),
+        "ipvs": "kube-ipvs0" in ns.sh("ip -br link"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "left"),
+    [
+        ("iptables", "nftables", {"nftables"}), ("ipvs", "nftables", {"nftables"}),
+        ("nftables", "iptables", {"iptables"}), ("nftables", "ipvs", {"ipvs"}),
+        ("iptables", "ipvs", {"iptables", "ipvs"}), ("ipvs", "iptables", {"iptables", "ipvs"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_what_another_mode_left_behind(before: str, after: str, left: set[str]) -> None:
+    """As platformCleanup() has it: iptables and IPVS mode leave each other's rules alone."""
+    cluster = Cluster.example("host-gw", before)
+    cluster.kube_proxy("node1").switch(after)
+    assert {mode for mode, there in _own(cluster).items() if there} == left
+    assert cluster.connect("web2", "backend-svc", port=80).ok
+    assert _own(cluster, "node2")[before]
+    cluster.kube_proxy("node1").switch(before)
+    assert _own(cluster)[before] and cluster.connect("web2", "backend-svc", port=80).ok
+
+
+def test_a_switch_to_a_mode_that_is_not_there_changes_nothing(cluster: Cluster) -> None:
+    with pytest.raises(NotModelled, match="userspace"):
+        cluster.kube_proxy("node1").switch("userspace")
+    assert cluster["node1"].sh("systemctl is-active kube-proxy") == "active"

@@ -93,11 +93,11 @@ default       empty-svc-1       IPv4          8080,53   <unset>                 
 default       hl-1              IPv4          <unset>   <unset>                         2m30s
 kube-system   kube-dns-1        IPv4          53        10.1.20.3,10.1.30.2             3h2m""",
     "get ep": """\
-NAME            ENDPOINTS                                      AGE
-backend-local   10.1.20.3:8080                                 3h2m
-backend-svc     10.1.20.3:8080,10.1.20.4:8080,10.1.30.2:8080   3h2m
-empty-svc       <none>                                         3h2m
-hl              <none>                                         2m30s""",
+NAME            ENDPOINTS                       AGE
+backend-local   10.1.20.3:8080                  3h2m
+backend-svc     10.1.20.3:8080,10.1.30.2:8080   3h2m
+empty-svc       <none>                          3h2m
+hl              <none>                          2m30s""",
     "get no,ep backend-svc --ignore-not-found": """\
 NAME          ENDPOINTS                                      AGE
 endpoints/backend-svc   10.1.20.3:8080,10.1.20.4:8080,10.1.30.2:8080   3h2m""",
@@ -211,7 +211,7 @@ Name:                     backend-svc
 Namespace:                default
 Labels:                   <none>
 Annotations:              <none>
-Selector:                 <none>
+Selector:                 app=backend
 Type:                     NodePort
 IP Family Policy:         SingleStack
 IP Families:              IPv4
@@ -220,7 +220,7 @@ IPs:                      10.96.0.10
 Port:                     http  80/TCP
 TargetPort:               8080/TCP
 NodePort:                 http  30080/TCP
-Endpoints:                10.1.20.3:8080,10.1.20.4:8080,10.1.30.2:8080
+Endpoints:                10.1.20.3:8080,10.1.30.2:8080
 Session Affinity:         None
 External Traffic Policy:  Cluster
 Internal Traffic Policy:  Cluster

@@ -161,9 +161,10 @@ def test_chains_of_a_service_that_is_gone_are_emptied_and_later_deleted() -> Non
     assert gone < names(ours)
     assert ours.table is not None
     assert not any(c.rules for name, c in ours.table.chains.items() if "/b/" in name)
+    ours.ns.network.advance(1.0)
     ours.sync(*state("a"))
     assert gone < names(ours), "not within a second"
-    ours.ns.network.advance(1.5)
+    ours.ns.network.advance(0.5)
     ours.sync(*state("a"))
     assert not gone & names(ours)
 
@@ -241,6 +242,20 @@ def test_a_copy_goes_its_own_way() -> None:
     api.delete(Service, "default", "backend-svc")
     assert copy.connect("web2", "10.96.0.10", 80).outcome == "dropped"
     assert cluster["node1"].sh("nft list ruleset") == before
+    assert cluster.connect("web2", "10.96.0.10", 80).ok
+
+
+def test_a_flushed_node_comes_back_when_something_changes_and_30_seconds_are_over() -> None:
+    """Nothing watches the table: a transaction that meets nothing fails, and is tried again."""
+    cluster = Cluster.example(proxy_mode="nftables")
+    cluster["node1"].sh("nft delete table ip kube-proxy")
+    cluster.advance("60s")
+    assert cluster.connect("web2", "10.96.0.10", 80).outcome == "unreachable"
+    api_server(cluster.network).put(Service("new", "10.96.0.99", (ServicePort("", "tcp", 80),)))
+    cluster.advance("1s")
+    assert "nftables sync failed" in cluster["node1"].sh("journalctl -u kube-proxy")
+    assert cluster.connect("web2", "10.96.0.10", 80).outcome == "unreachable"
+    cluster.advance("30s")
     assert cluster.connect("web2", "10.96.0.10", 80).ok
 
 

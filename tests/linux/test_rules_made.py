@@ -50,7 +50,7 @@ def test_what_is_made_by_hand_is_what_is_read(text: str, made: object) -> None:
 
 def test_whoever_watches_the_rules_hears_of_every_change() -> None:
     ruleset, heard = Ruleset(), [0]
-    ruleset.watcher = lambda: heard.append(len(ruleset.table("filter")))
+    ruleset.watchers["test"] = lambda: heard.append(len(ruleset.table("filter")))
     ruleset.new_chain("filter", "CANARY")
     ruleset.change("filter", "CANARY", [parse_rule("-j DROP")])
     ruleset.change("filter", "CANARY", [])

@@ -36,7 +36,7 @@ CELLS = {
         "backend-local", HOST, "node1", "✕ dropped (always, at node1)",
     ),
     "Local, an endpoint": (
-        "backend-local", HOST, "node2", "✓ 192.168.66.100 (client) (by backend: always)",
+        "backend-local", HOST, "node2", "✓ 203.0.113.10 (ext) (by backend: always)",
     ),
     "Local, pods go round the policy": (
         "backend-local", OWN, "node1", "✓ 10.1.15.3 (web1) (by backend: always; client: web1)",
@@ -95,7 +95,7 @@ def test_clients_are_where_they_ought_to_be():
             assert (at[entry.client] == entry.node) is (entry.kind == OWN)
     chosen = {(e.kind, e.node): e.client for e in entries_of(cluster, "backend-local")}
     assert chosen[OWN, "node2"] == "backend-b", "a pod that is no endpoint, if there is one"
-    assert chosen[HOST, "node1"] == "client" and chosen[PROCESS, "node3"] == "node3"
+    assert chosen[HOST, "node1"] == "ext" and chosen[PROCESS, "node3"] == "node3"
 
 
 def test_plain_rows_need_no_cluster():

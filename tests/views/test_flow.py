@@ -45,6 +45,13 @@ def warm(backend: str = "udp") -> Cluster:
     return cluster
 
 
+def balanced() -> Cluster:
+    """IPVS mode; node1 knows node2's MAC address."""
+    cluster = Cluster.example("host-gw", proxy_mode="ipvs")
+    cluster.ping("web2", "backend")
+    return cluster
+
+
 def ack(exchange):
     return next(trace for trace in exchange.packets if trace.label == "TCP A")
 
@@ -76,6 +83,12 @@ HOPS = {
     "local in, dropped": (
         lambda: ruled("iptables -A INPUT -p icmp -j DROP").ping("node2", "node1").request, "node1",
         "in:receive PREROUTING:conntrack PREROUTING:nat routing:route INPUT:filter", ""),
+    "balanced by IPVS": (
+        lambda: balanced().connect("web2", "backend-svc", port=80, endpoint="backend").request,
+        "node1",
+        "in:receive PREROUTING:conntrack PREROUTING:nat bridge:bridge bridge:receive routing:route"
+        " INPUT:filter INPUT:ipvs own:route OUTPUT:filter POSTROUTING:nat out:neighbour"
+        " out:transmit", ""),
     "bridged": (
         lambda: ruled().connect("web2", "web1", port=80).request, "node1",
         "in:receive PREROUTING:conntrack PREROUTING:nat bridge:bridge FORWARD:filter"

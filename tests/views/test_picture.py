@@ -40,6 +40,8 @@ PICTURES = {
     "bands": lambda cluster, exchange: address_bands(cluster),
     "bands-clash": lambda cluster, exchange: address_bands(renumbered()),
     "twelve-nodes": lambda cluster, exchange: draw(nodes_with_pods([0, 1, 2, 3, 5, 2] * 2)),
+    "forty-nodes": lambda cluster, exchange: draw(nodes_with_pods([0, 1, 2, 5, 6] * 8)),
+    "five-hundred-nodes": lambda cluster, exchange: draw(nodes_with_pods([2] * 500)),
 }
 
 
@@ -56,9 +58,9 @@ def picture(name, cluster, exchange):
 def test_same_as_stored(name, picture, tmp_path):
     stored = DATA / f"{name}.svg"
     if os.environ.get("K8SNET_UPDATE_PICTURES"):
-        picture.save(str(stored))
+        picture.to_svg(str(stored))
     drawn = tmp_path / f"{name}.svg"
-    picture.save(str(drawn))
+    picture.to_svg(str(drawn))
     same = stored.exists() and drawn.read_text("utf-8") == stored.read_text("utf-8")
     assert same, f"the picture changed: compare {stored} (stored) with {drawn} (drawn now)"
 
@@ -117,6 +119,18 @@ def test_a_cross_where_a_packet_ends():
     answer = next(trace for trace in lost.packets if not trace.delivered)
     assert "cannot go on</text>" in draw(lost, answer).svg
     assert "cannot go on</text>" not in draw(lost).svg
+
+
+def test_the_cross_is_clear_of_the_number_of_its_stop():
+    """Also at the right edge, where it stands to the left of the stop."""
+    cluster = Cluster.example("host-gw")
+    cluster["node1"].sh("iptables -t nat -I POSTROUTING -s 203.0.113.10 -j ACCEPT")
+    lost = cluster.connect("ext", "node1", 30080, endpoint="backend")
+    answer = next(trace for trace in lost.packets if trace.label == "TCP SA")
+    svg = draw(lost, answer).svg
+    ((left, wide),) = re.findall(r'class="end"><rect x="([\d.]+)"[^>]* width="([\d.]+)"', svg)
+    at, radius = re.findall(r'class="stop "><circle cx="([\d.]+)"[^>]* r="(\d+)"', svg)[-1]
+    assert float(left) + float(wide) <= float(at) - float(radius) - 4
 
 
 def test_both_without_a_reply_is_the_request(exchange):

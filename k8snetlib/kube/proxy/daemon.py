@@ -4,11 +4,12 @@ It watches the API server's Services, EndpointSlices and its own Node, and has t
 mode (iptables, nftables, ipvs) tell the kernel what it needs to know. It acts by itself on three
 occasions: something it watches changed; a sync failed (again after 30 seconds); somebody else
 changed the kernel's rules. Of the last it notices little: every 30 seconds it looks if its canary
-chains are still there, and once an hour (in
-IPVS mode every 30 seconds) it writes everything anew.
+chains are still there, and once an hour (in IPVS mode every 30 seconds) it writes everything anew.
 
 While it is stopped, or cut off from the API server, all that it has told the kernel stays: packets
-for Services go on as it last knew. When it starts it knows nothing, and writes everything.
+for Services go on as it last knew. When it starts it knows nothing, and writes everything. What
+another mode left behind it takes away, if it can tell that nothing of it is its own: iptables and
+IPVS mode share chains, so between these two nobody cleans up (``kube-proxy --cleanup`` does).
 
 When a UDP endpoint changed it also cleans up conntrack (see ``conntrack``), unless it is told not
 to: older ones missed some flows, which then went to an address that nobody has any more.
@@ -41,7 +42,16 @@ HOUR = 3600.0
 WATCHED = (Service, EndpointSlice, Node)
 #: nf_conntrack_max as kube-proxy sets it: 32768 for each processor, but no less than this.
 CONNTRACK_MAX = 131_072
+#: What it says when a sync failed, where that is not about iptables.
+_FAILED = {"nftables": "nftables sync failed"}
 ROUTE_LOCALNET = "net.ipv4.conf.all.route_localnet"
+#: The chain that iptables mode leaves in every table that it uses.
+CANARY = "KUBE-PROXY-CANARY"
+#: What it says in IPVS mode since Kubernetes 1.35.
+DEPRECATED = (
+    "The ipvs proxier is now deprecated and may be removed in a future release. "
+    "Please use 'nftables' instead."
+)
 
 
 class Proxier(Protocol):
@@ -71,8 +81,8 @@ def make_proxier(mode: str, ns: Netns, config: ProxyConfig) -> Proxier:
 class KubeProxy(service.Service):
     """kube-proxy on one node.
 
-    Parameters: ``mode`` is iptables, nftables or ipvs; ``config`` its options; ``cleans_conntrack``
-    False: flows to UDP endpoints that are gone stay.
+    Parameters: ``mode`` is iptables, nftables or ipvs (another one holds from its next start on);
+    ``config`` its options; ``cleans_conntrack`` False: flows to UDP endpoints that are gone stay.
     """
 
     def __init__(
@@ -102,12 +112,37 @@ class KubeProxy(service.Service):
         self._forget()
         self.proxier = make_proxier(self.mode, self.ns, self.config)
         self.say("I", "server_linux.go", f"Using {self.mode} Proxier")
+        self._take_leftovers_away()
+        if self.mode == "ipvs":
+            self.say("E", "server_linux.go", DEPRECATED)
         self._set_sysctls()
         self._watch()
         self.api.watched_by(self.name, self.ns.name)
         for what in ("service", "endpoint slice", "node"):
             self.say("I", "config.go", f"Starting {what} config controller")
         self.look()
+
+    def _take_leftovers_away(self) -> None:
+        """Rules of modes that cannot be this one's, from an earlier life.
+
+        Source: cmd/kube-proxy/app/server_linux.go, platformCleanup.
+        """
+        ns = self.ns
+        if self.mode != "nftables":
+            left = ["nftables"] if ns.ruleset.nft is not None else []
+        else:
+            ruled = any(CANARY in chains for chains in ns.ruleset.tables.values())
+            left = [m for m, there in (("iptables", ruled), ("ipvs", ns.ruleset.ipvs)) if there]
+        for mode in left:
+            make_proxier(mode, ns, self.config).clean_up()
+
+    def switch(self, mode: str) -> None:
+        """Another mode: the process is started again with ``--proxy-mode=MODE``; raises
+        ``NotModelled`` for a mode that is not there."""
+        make_proxier(mode, self.ns, self.config)
+        self.stop()
+        self.mode = mode
+        self.start()
 
     def _watch(self) -> None:
         """Somebody changes rules (or devices, whose addresses IPVS serves): it may look again."""
@@ -215,7 +250,8 @@ class KubeProxy(service.Service):
         self._synced, self.retry_at, self.canary_at, self.full_at = self.now, inf, inf, inf
         error = getattr(proxier, "error", "")
         if error:
-            self.say("E", "proxier.go", f'"Failed to execute iptables-restore" err="{error}"')
+            failed = _FAILED.get(self.mode, "Failed to execute iptables-restore")
+            self.say("E", "proxier.go", f'"{failed}" err="{error}"')
             self.say("I", "proxier.go", f'"Sync failed" retryingTime="{RETRY:.0f}s"')
             self.retry_at = self.now + RETRY
             return

@@ -20,7 +20,7 @@ Source: kube-proxy's pkg/proxy/iptables/proxier.go.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 from typing import NamedTuple
 
@@ -32,7 +32,9 @@ from k8snetlib.kube.proxy.state import (
     ServiceMap,
     ServicePortInfo,
     ServicePortName,
+    Written,
     family_of,
+    rewritten,
 )
 from k8snetlib.linux.netfilter.rule import Rule
 from k8snetlib.linux.netfilter.tables import Ruleset
@@ -105,12 +107,6 @@ class Restore(NamedTuple):
                 yield f"-X {name}"
 
 
-class _Port(NamedTuple):
-    info: ServicePortInfo
-    endpoints: tuple[EndpointInfo, ...]
-    rules: PortRules
-
-
 class Proxier:
     """kube-proxy's iptables mode on one node.
 
@@ -125,7 +121,7 @@ class Proxier:
         self.partial_failures = 0
         self.restore: Restore | None = None
         self.error = ""
-        self._ports: dict[ServicePortName, _Port] = {}
+        self._ports: dict[ServicePortName, Written[PortRules]] = {}
 
     @property
     def now(self) -> float:
@@ -171,25 +167,16 @@ class Proxier:
 
     def _update(
         self, services: ServiceMap, endpoints: EndpointsMap, *, full: bool, large: bool
-    ) -> set[ServicePortName]:
+    ) -> list[ServicePortName]:
         """Makes the rules of all Services of which a port changed; returns those ports."""
-        old, new = self._ports, dict[ServicePortName, _Port]()
-        dirty: set[tuple[str, str]] = {name[:2] for name in old.keys() - services.keys()}
-        for name, info in services.items():
-            known = old.get(name)
-            if known is None or known.info != info or known.endpoints != endpoints.get(name, ()):
-                dirty.add(name[:2])
-        changed = {name for name in services if full or name[:2] in dirty}
-        for name, info in services.items():
-            if name in changed:
-                own = endpoints.get(name, ())
-                new[name] = _Port(info, own, port_rules(info, own, self.config, large=large))
-            else:
-                new[name] = old[name]
-        self._ports = new
+
+        def make(info: ServicePortInfo, own: tuple[EndpointInfo, ...]) -> PortRules:
+            return port_rules(info, own, self.config, large=large)
+
+        self._ports, changed = rewritten(self._ports, services, endpoints, make, full=full)
         return changed
 
-    def _restore(self, changed: set[ServicePortName], *, full: bool, large: bool) -> Restore:
+    def _restore(self, changed: Iterable[ServicePortName], *, full: bool, large: bool) -> Restore:
         ports = self._ports
         nat = self._fixed_nat()
         for name in changed:

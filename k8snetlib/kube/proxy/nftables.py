@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import inf
-from typing import NamedTuple
 
 from k8snetlib.kube.proxy import nftables_base as base
 from k8snetlib.kube.proxy.config import ProxyConfig
@@ -36,7 +35,9 @@ from k8snetlib.kube.proxy.state import (
     ServiceMap,
     ServicePortInfo,
     ServicePortName,
+    Written,
     family_of,
+    rewritten,
 )
 from k8snetlib.linux.netns import Netns
 from k8snetlib.linux.nftables.keys import NftError, show_key
@@ -48,12 +49,6 @@ STALE = 1.0
 #: What the names of the Services' own chains begin with, and of their sets.
 OWN_CHAINS = ("service-", "local-", "external-", "firewall-", "endpoint-")
 OWN_SETS = ("affinity-",)
-
-
-class _Port(NamedTuple):
-    info: ServicePortInfo
-    endpoints: tuple[EndpointInfo, ...]
-    rules: PortRules
 
 
 class Proxier:
@@ -71,7 +66,7 @@ class Proxier:
         self.stale: dict[str, float] = {}
         self.transaction: tuple[str, ...] = ()
         self.error = ""
-        self._ports: dict[ServicePortName, _Port] = {}
+        self._ports: dict[ServicePortName, Written[PortRules]] = {}
         self._elements: dict[ElementAt, str] = {}
 
     @property
@@ -139,21 +134,11 @@ class Proxier:
         self, services: ServiceMap, endpoints: EndpointsMap, *, full: bool
     ) -> list[ServicePortName]:
         """Makes the rules of all Services of which a port changed; returns those ports."""
-        old, new = self._ports, dict[ServicePortName, _Port]()
-        dirty: set[tuple[str, str]] = {name[:2] for name in old.keys() - services.keys()}
-        for name, info in services.items():
-            known = old.get(name)
-            if known is None or known.info != info or known.endpoints != endpoints.get(name, ()):
-                dirty.add(name[:2])
-        changed = [name for name in services if full or name[:2] in dirty]
-        again = set(changed)
-        for name, info in services.items():
-            if name in again:
-                own = endpoints.get(name, ())
-                new[name] = _Port(info, own, port_rules(info, own, self.config))
-            else:
-                new[name] = old[name]
-        self._ports = new
+
+        def make(info: ServicePortInfo, own: tuple[EndpointInfo, ...]) -> PortRules:
+            return port_rules(info, own, self.config)
+
+        self._ports, changed = rewritten(self._ports, services, endpoints, make, full=full)
         return changed
 
     def _commands(

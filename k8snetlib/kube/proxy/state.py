@@ -12,8 +12,8 @@ Source: kube-proxy's pkg/proxy/servicechangetracker.go, serviceport.go, endpoint
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, NamedTuple, TypeVar
 
 from k8snetlib.kube.api import EndpointSlice, Service, ServicePort
 
@@ -193,3 +193,39 @@ def local_ready_endpoints(endpoints: EndpointsMap) -> dict[tuple[str, str], set[
         if ips:
             found.setdefault(name[:2], set()).update(ips)
     return found
+
+
+# -- from one sync to the next --------------------------------------------------------------------
+
+Rules = TypeVar("Rules")
+
+
+class Written(NamedTuple, Generic[Rules]):
+    """One port as it was when its rules were made, and those rules."""
+
+    info: ServicePortInfo
+    endpoints: tuple[EndpointInfo, ...]
+    rules: Rules
+
+
+def rewritten(
+    old: Mapping[ServicePortName, Written[Rules]], services: ServiceMap, endpoints: EndpointsMap,
+    make: Callable[[ServicePortInfo, tuple[EndpointInfo, ...]], Rules], *, full: bool,
+) -> tuple[dict[ServicePortName, Written[Rules]], list[ServicePortName]]:  # fmt: skip
+    """All ports as they are now, and the names of those whose rules ``make`` made anew: all ports
+    of every Service of which one changed, came or went, or with ``full`` all there are."""
+    dirty: set[tuple[str, str]] = {name[:2] for name in old.keys() - services.keys()}
+    for name, info in services.items():
+        known = old.get(name)
+        if known is None or known.info != info or known.endpoints != endpoints.get(name, ()):
+            dirty.add(name[:2])
+    now: dict[ServicePortName, Written[Rules]] = {}
+    changed = []
+    for name, info in services.items():
+        if full or name[:2] in dirty:
+            own = endpoints.get(name, ())
+            now[name] = Written(info, own, make(info, own))
+            changed.append(name)
+        else:
+            now[name] = old[name]
+    return now, changed

@@ -273,20 +273,16 @@ def _add(ruleset: Ruleset, line: Line) -> str:
     else:
         rules.append(rule)
     _check_target(rule.target, line, chain.name, verb)
-    _check_links(ruleset, line, chain, rules, verb)
+    _check_links(ruleset, line, Chain(chain.name, rules, chain.policy), verb)
     _change(ruleset, line, chain, rules)
     return ""
 
 
-def _check_links(
-    ruleset: Ruleset, line: Line, chain: Chain, rules: Sequence[r.Rule], verb: str
-) -> None:
+def _check_links(ruleset: Ruleset, line: Line, after: Chain, verb: str) -> None:
     """What the kernel refuses: a base chain from which jumps lead too far, or round in a loop."""
-    after = Chain(chain.name, rules, chain.policy)
-    if too_many_links(ruleset.tables.get(line.table, {}) | {chain.name: after}):
-        raise BadCommand(
-            f"{_SAYS} RULE_{verb} failed (Too many links): rule in chain {chain.name}", TOO_MANY
-        )
+    if too_many_links(ruleset.tables.get(line.table, {}) | {after.name: after}):
+        said = f"RULE_{verb} failed (Too many links): rule in chain {after.name}"
+        raise BadCommand(f"{_SAYS} {said}", TOO_MANY)
 
 
 def _delete(ruleset: Ruleset, line: Line) -> str:
