@@ -20,11 +20,10 @@ import click
 
 import k8snetlib
 from k8snetlib.address import parse_ip
-from k8snetlib.cli_story import print_story
+from k8snetlib.cli_story import print_story, write_pictures
 from k8snetlib.cluster import Cluster
 from k8snetlib.errors import BadAddress, BadPacket, K8sNetError, UnknownName, nearest
 from k8snetlib.kube.api import BACKENDS, PROXY_MODES, ClusterSpec, example_spec
-from k8snetlib.trace import Exchange
 
 PROTOCOLS = ("tcp", "udp", "icmp")
 FIRST_LESSON = "notebooks/00_start_here.ipynb"
@@ -243,7 +242,7 @@ def trace(
     if pcap is not None:
         count = exchange.to_pcap(pcap)
         click.echo(f"{count} packets written to {pcap}", err=True)
-    _write_pictures(exchange, html, svg, png)
+    write_pictures(exchange, html, svg, png)
     if frames:
         for frame in exchange.capture():
             click.echo(frame)
@@ -254,23 +253,31 @@ def trace(
     return 0 if exchange.ok else 1
 
 
-def _write_pictures(exchange: Exchange, html: str | None, svg: str | None, png: str | None) -> None:
-    """The walk as files: the step player, and the way of request and reply."""
-    if html is not None:
-        from k8snetlib.views import play
+@main.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO[:PORT]")
+@click.option("--proto", type=click.Choice(PROTOCOLS), default="tcp", show_default=True)
+@_manifests
+@_dump
+@_backend
+@_proxy_mode
+def outcomes(
+    source: str, target: str, proto: str, manifests: tuple[str, ...], dumps: tuple[str, ...],
+    backend: str | None, proxy_mode: str | None,
+) -> int:  # fmt: skip
+    """Tell all that can become of a packet, with exact probabilities.
 
-        play(exchange).to_html(html)
-        click.echo(f"The step player is in {html}", err=True)
-    if svg is None and png is None:
-        return
-    from k8snetlib.views import draw
+    One line a fate, the likeliest first. The exit status is 0 if every fate is delivered, else 1.
 
-    picture = draw(exchange, "both" if exchange.packets else None)
-    if svg is not None:
-        picture.to_svg(svg)
-    if png is not None:
-        picture.to_png(png)
-    click.echo(f"The picture is in {' and '.join(filter(None, (svg, png)))}", err=True)
+    \b
+    k8snet outcomes web2 backend-svc:80
+    """
+    cluster = _cluster(manifests, backend, proxy_mode, dumps)
+    name, port = _target(cluster.spec, target, proto)
+    fates = cluster.outcomes(source, name, port, proto=proto)
+    for fate in fates:
+        click.echo(fate)
+    return 0 if all(fate.exchange.ok for fate in fates) else 1
 
 
 def _target(spec: ClusterSpec, text: str, proto: str) -> tuple[str, int | None]:

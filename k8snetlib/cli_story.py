@@ -46,3 +46,22 @@ def print_story(exchange: Exchange, rules: bool) -> None:
     if word:
         text.stylize("bold green" if exchange.ok else "bold red", word.start() + 2, word.end())
     console.print(text, soft_wrap=True)
+
+
+def write_pictures(exchange: Exchange, html: str | None, svg: str | None, png: str | None) -> None:
+    """The walk as files: the step player, and the way of request and reply."""
+    if html is not None:
+        from k8snetlib.views import play
+
+        play(exchange).to_html(html)
+        click.echo(f"The step player is in {html}", err=True)
+    if svg is None and png is None:
+        return
+    from k8snetlib.views import draw
+
+    picture = draw(exchange, "both" if exchange.packets else None)
+    if svg is not None:
+        picture.to_svg(svg)
+    if png is not None:
+        picture.to_png(png)
+    click.echo(f"The picture is in {' and '.join(filter(None, (svg, png)))}", err=True)

@@ -75,6 +75,40 @@ def test_exit_status(words, status):
 
 
 @pytest.mark.parametrize(
+    ("words", "lines", "status"),
+    [
+        (
+            ("web2", "backend-svc:http"),
+            [
+                "  1/3  delivered    10.1.15.2 > 10.1.20.3:8080 at backend",
+                "  1/3  delivered    10.1.15.2 > 10.1.20.4:8080 at backend-b",
+                "  1/3  delivered    10.1.15.2 > 10.1.30.2:8080 at backend-c",
+            ],
+            0,
+        ),
+        (
+            ("client", "node1:30081"),
+            ["    1  dropped      192.168.66.100 > 192.168.66.11:30081 at node1"],
+            1,
+        ),
+        (
+            ("web2", "kube-dns:53", "--proto", "udp", "--proxy-mode", "nftables"),
+            [
+                "  1/2  delivered    10.1.15.2 > 10.1.20.3:53 at backend",
+                "  1/2  delivered    10.1.15.2 > 10.1.30.2:53 at backend-c",
+            ],
+            0,
+        ),
+    ],
+    ids=["thirds", "dropped", "nftables"],
+)
+def test_outcomes(words, lines, status):
+    ran = k8snet("outcomes", *words)
+    assert ran.stdout.splitlines() == lines, ran.output
+    assert ran.exit_code == status
+
+
+@pytest.mark.parametrize(
     ("options", "seen"),
     [
         (("--ttl", "9"), "ttl9"),
