@@ -189,7 +189,8 @@ _DRAW: dict[str, Callable[[Item], str]] = {
 }  # fmt: skip
 
 
-def _item(item: Item) -> str:
+def draw_item(item: Item) -> str:
+    """One thing, as every picture of a cluster shows it."""
     anchor = f' data-anchor="{escape(item.anchor)}"' if item.anchor else ""
     tip = f"<title>{escape(item.tip)}</title>" if item.tip else ""
     return f"<g{anchor}>{tip}{_DRAW.get(item.kind, _device)(item)}</g>"
@@ -263,10 +264,10 @@ def body(layout: Layout) -> str:
     return "\n".join(
         [
             legend,
-            *map(_item, back),
-            *map(_item, boxes),
+            *map(draw_item, back),
+            *map(draw_item, boxes),
             *wires,
-            *map(_item, plugs),
+            *map(draw_item, plugs),
             *_plug_labels(layout),
         ]
     )

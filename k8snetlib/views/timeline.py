@@ -22,6 +22,7 @@ from k8snetlib.etcd.agent import EtcdServer
 from k8snetlib.linux.clock import go_duration
 from k8snetlib.linux.service import Line
 from k8snetlib.views.geometry import Box, Point
+from k8snetlib.views.marks import store
 from k8snetlib.views.picture import Picture
 from k8snetlib.views.sheet import Sheet
 
@@ -35,7 +36,8 @@ STYLE = (
     ".k8snet-svg .key{fill:var(--k-pod-fill);stroke:var(--k-pod);stroke-width:1.6}"
     ".k8snet-svg .gone{fill:var(--k-ground);stroke:var(--k-bad);stroke-width:2.4;"
     "stroke-dasharray:5 3}"
-    ".k8snet-svg .daemon{fill:var(--k-node-fill);stroke:var(--k-node);stroke-width:1.6}"
+    ".k8snet-svg .daemon{fill:var(--k-process-fill);stroke:var(--k-process);stroke-width:1.6}"
+    ".k8snet-svg .store{fill:var(--k-process-fill);stroke:var(--k-process);stroke-width:1.4}"
     ".k8snet-svg .life{fill:none;stroke:var(--k-pod);stroke-width:5}"
     ".k8snet-svg .guide{fill:none;stroke:var(--k-hairline);stroke-width:1.5}"
 )
@@ -233,6 +235,8 @@ class _Drawing:
             sheet.words(upper, Point(head.x + 2, middle - 2), name, "strong")
             said = "key in etcd" if kind == "etcd" else "flanneld"
             sheet.words(upper, Point(head.x + 2, middle + 13), said, "small")
+            if kind == "etcd":
+                sheet.parts.append(store(head.right - 18, middle - 1, "store"))
             for at, time in enumerate(self.moments):
                 x = self.column(at)
                 found = self.cells.get((lane, time), [])

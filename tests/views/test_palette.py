@@ -47,7 +47,7 @@ def test_text_contrast(text, ground, theme):
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
-@pytest.mark.parametrize("line", ["node", "pod", "packet", "line", "process", "reply"])
+@pytest.mark.parametrize("line", ["node", "pod", "service", "packet", "line", "process", "reply"])
 def test_lines_stand_out(line, theme):
     """Graphics need 3 to 1 (WCAG 2.2, 1.4.11)."""
     assert contrast(COLOURS[line][theme], COLOURS["ground"][theme]) >= 3
