@@ -13,12 +13,14 @@
 * ``race(results)`` sets side by side what a new connection costs in each mode of kube-proxy.
 * ``timeline(cluster)`` shows what happened in etcd, and what each flanneld heard of it.
 * ``prompt(cluster, "node1")`` is a prompt at the machines; what is typed there changes the cluster.
+* ``build(cluster)`` is the cluster builder: add a node, a pod, a Service; see what that makes.
 
 They read an ``Exchange`` (its packets, names and topology), or the cluster or namespace they name.
 This room loads neither IPython nor anywidget before a player is shown.
 """
 
 from k8snetlib.views.bands import address_bands
+from k8snetlib.views.build import Builder, build
 from k8snetlib.views.chain_map import chain_map
 from k8snetlib.views.entry_matrix import entry_matrix
 from k8snetlib.views.flow import packet_flow
@@ -33,7 +35,7 @@ from k8snetlib.views.timeline import timeline
 from k8snetlib.views.xray import pod_xray
 
 __all__ = [
-    "Matrix", "Picture", "Player", "Prompt", "address_bands", "chain_map",
+    "Builder", "Matrix", "Picture", "Player", "Prompt", "address_bands", "build", "chain_map",
     "draw", "draw_mtu", "draw_stacks", "entry_matrix", "nat_table", "packet_flow", "play",
     "pod_xray", "prompt", "race", "reachability", "timeline",
 ]  # fmt: skip

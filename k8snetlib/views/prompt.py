@@ -53,7 +53,7 @@ class Prompt(Console):
         """The log so far as one piece of HTML, without a widget."""
         log = self.text()
         body = (
-            f'<pre tabindex="0" role="region" aria-label="The log">{escape(log)}</pre>'
+            f'<pre tabindex="0" role="group" aria-label="The log">{escape(log)}</pre>'
             if log
             else f"<p>{escape(self._invitation)}</p>"
         )
