@@ -14,6 +14,7 @@ from k8snetlib.address import is_ip
 from k8snetlib.errors import K8sNetError, UnknownName, unknown_name
 from k8snetlib.kube.api import ClusterSpec, EndpointSlice, Pod, Service, Workload, example_spec
 from k8snetlib.linux import exchange
+from k8snetlib.linux.clock import parse_seconds
 from k8snetlib.linux.netns import Netns
 from k8snetlib.topology import Topology
 from k8snetlib.trace import Exchange
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from k8snetlib.linux.chance import Dice
 
 Object = TypeVar("Object")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class Cluster:
@@ -410,6 +410,14 @@ class Cluster:
         other.network = self.network.clone()
         return other
 
+    def restore(self, copy: Cluster) -> None:
+        """Becomes what ``copy`` (see ``clone``) is now; the copy can be used again.
+
+        Namespaces taken out before (``node1 = cluster["node1"]``) belong to what is gone.
+        """
+        other = copy.clone()
+        self._spec, self._seen, self.network = other._spec, other._seen, other.network
+
     @property
     def names(self) -> Mapping[str, str]:
         """Who owns which IPv4 address now."""
@@ -434,15 +442,3 @@ def _options(words: str) -> Options:
     from k8snetlib.flannel.options import parse_options
 
     return parse_options(words)
-
-
-def parse_seconds(time: str | float) -> float:
-    """Seconds from ``"25h"``, ``"1h30m"``, ``"200ms"`` or a number; raises ``K8sNetError``."""
-    if isinstance(time, int | float):
-        return float(time)
-    import re
-
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", time)
-    if not parts or "".join(n + u for n, u in parts) != time.replace(" ", ""):
-        raise K8sNetError(f"'{time}' is not a span of time.", "Write 25h, 90s, 1h30m or 200ms.")
-    return sum(float(n) * _UNITS[u] for n, u in parts)

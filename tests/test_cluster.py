@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from k8snetlib import OUTCOMES, Cluster, K8sNetError
-from k8snetlib.cluster import parse_seconds
 from k8snetlib.errors import BadAddress, BadManifest, BadPacket, UnknownName
 from k8snetlib.kube.api import Listen, example_spec
+from k8snetlib.linux.clock import parse_seconds
 from k8snetlib.linux.netfilter.save import restore
 from k8snetlib.linux.netfilter.tables import BASE_CHAINS
 from k8snetlib.stages import HOOK_BOXES, STAGES, VERDICTS
@@ -228,3 +228,17 @@ def test_a_malformed_address_inside_a_header_is_refused() -> None:
     """The address module's own error, not a traceback from arithmetic."""
     with pytest.raises(BadAddress):
         Cluster.example()["web2"].add_address("eth0", "10.1.15.999/24")
+
+
+def test_a_cluster_becomes_what_a_copy_of_it_was(example):
+    cluster = example.clone()
+    copy = cluster.clone()
+    cluster["node1"].sh("iptables -I FORWARD -j DROP")
+    cluster.kubectl("delete pod web1")
+    assert cluster.connect("web2", "10.1.20.3", 8080).outcome == "dropped"
+    for _ in range(2):  # the copy can be used again
+        cluster.restore(copy)
+        assert cluster.connect("web2", "10.1.20.3", 8080).outcome == "delivered"
+        assert (cluster.pods, cluster.spec) == (example.pods, example.spec)
+        cluster["node1"].sh("iptables -I FORWARD -j DROP")
+    assert copy.connect("web2", "10.1.20.3", 8080).outcome == "delivered"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from k8snetlib.errors import BadManifest
 from k8snetlib.kube.api import ClusterSpec
@@ -209,16 +209,13 @@ def write_manifests(spec: ClusterSpec, folder: str | Path) -> list[Path]:
 
     The folder is made if it is missing. Raises ``BadManifest`` if that, or writing, fails.
     """
-    import yaml
-
     target = Path(folder)
     written = []
     try:
         target.mkdir(parents=True, exist_ok=True)
-        for name, documents in objects_of(spec).items():
+        for name, text in manifest_texts(spec).items():
             path = target / name
-            with path.open("w", encoding="utf-8", newline="\n") as stream:
-                _dump(yaml, documents, stream)
+            path.write_text(text, encoding="utf-8", newline="\n")
             written.append(path)
     except OSError as error:
         where = error.filename or target
@@ -226,7 +223,16 @@ def write_manifests(spec: ClusterSpec, folder: str | Path) -> list[Path]:
     return written
 
 
-def _dump(yaml: Any, documents: list[dict[str, Any]], stream: IO[str]) -> None:
-    yaml.safe_dump_all(
-        documents, stream, sort_keys=False, explicit_start=len(documents) > 1, allow_unicode=True
+def manifest_texts(spec: ClusterSpec) -> dict[str, str]:
+    """A cluster's objects as YAML: a file's name -> its text, one file a kind."""
+    return {name: yaml_of(documents) for name, documents in objects_of(spec).items()}
+
+
+def yaml_of(documents: list[dict[str, Any]]) -> str:
+    """Documents as YAML, their keys in the order in which people write them."""
+    import yaml
+
+    text: str = yaml.safe_dump_all(
+        documents, sort_keys=False, explicit_start=len(documents) > 1, allow_unicode=True
     )
+    return text

@@ -1,10 +1,13 @@
-"""What lives here: how daemons and journals write times: klog's line heads, Go's durations.
+"""What lives here: how daemons, journals and people write times: klog's line heads, Go's durations.
 
 The model's clock starts at midnight of 1 January 2000, UTC.
 """
 
 from __future__ import annotations
 
+from k8snetlib.errors import K8sNetError
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # of the year 2000
 _NAMES = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
@@ -58,3 +61,15 @@ def go_duration(seconds: float) -> str:
     if whole >= 3600:
         return f"{whole // 3600}h{whole // 60 % 60}m{last}s"
     return f"{whole // 60}m{last}s" if whole >= 60 else f"{last}s"
+
+
+def parse_seconds(time: str | float) -> float:
+    """Seconds from ``"25h"``, ``"1h30m"``, ``"200ms"`` or a number; raises ``K8sNetError``."""
+    if isinstance(time, int | float):
+        return float(time)
+    import re
+
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", time)
+    if not parts or "".join(n + u for n, u in parts) != time.replace(" ", ""):
+        raise K8sNetError(f"'{time}' is not a span of time.", "Write 25h, 90s, 1h30m or 200ms.")
+    return sum(float(n) * _UNITS[u] for n, u in parts)

@@ -13,12 +13,15 @@
 * ``entry_matrix(cluster, "backend-svc")`` shows who answers at each node's port, to whom as whom.
 * ``race(results)`` sets side by side what a new connection costs in each mode of kube-proxy.
 * ``timeline(cluster)`` shows what happened in etcd, and what each flanneld heard of it.
+* ``prompt(cluster, "node1")`` is a prompt at the machines; what is typed there changes the cluster.
+* ``build(cluster)`` is the cluster builder: add a node, a pod, a Service; see what that makes.
 
 They read an ``Exchange`` (its packets, names and topology), or the cluster or namespace they name.
 This room loads neither IPython nor anywidget before a player is shown.
 """
 
 from k8snetlib.views.bands import address_bands
+from k8snetlib.views.build import Builder, build
 from k8snetlib.views.chain_map import chain_map
 from k8snetlib.views.entry_matrix import entry_matrix
 from k8snetlib.views.flow import packet_flow
@@ -26,6 +29,7 @@ from k8snetlib.views.matrix import Matrix, reachability
 from k8snetlib.views.nat_table import nat_table
 from k8snetlib.views.picture import Picture, draw
 from k8snetlib.views.player import Player, play
+from k8snetlib.views.prompt import Prompt, prompt
 from k8snetlib.views.race import race
 from k8snetlib.views.rule_steps import step_rules
 from k8snetlib.views.stacks import draw_mtu, draw_stacks
@@ -33,7 +37,7 @@ from k8snetlib.views.timeline import timeline
 from k8snetlib.views.xray import pod_xray
 
 __all__ = [
-    "Matrix", "Picture", "Player", "address_bands", "chain_map", "draw", "draw_mtu",
-    "draw_stacks", "entry_matrix", "nat_table", "packet_flow", "play", "pod_xray", "race",
-    "reachability", "step_rules", "timeline",
+    "Builder", "Matrix", "Picture", "Player", "Prompt", "address_bands", "build", "chain_map",
+    "draw", "draw_mtu", "draw_stacks", "entry_matrix", "nat_table", "packet_flow", "play",
+    "pod_xray", "prompt", "race", "reachability", "step_rules", "timeline",
 ]  # fmt: skip

@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from k8snetlib.address import number
-from k8snetlib.cluster import Cluster, parse_seconds
+from k8snetlib.cluster import Cluster
 from k8snetlib.etcd.agent import EtcdServer
-from k8snetlib.linux.clock import go_duration
+from k8snetlib.linux.clock import go_duration, parse_seconds
 from k8snetlib.linux.service import Line
 from k8snetlib.views.geometry import Box, Point
 from k8snetlib.views.marks import store

@@ -1,0 +1,112 @@
+"""What lives here: ``build``, the cluster builder in a notebook: a small form, the picture beside
+it, and every object as YAML.
+
+In a notebook a ``Builder`` is a widget (``build.js``, which decides nothing); where there are no
+widgets it shows the picture and the objects' YAML.
+
+What may not live here: what becomes of a wish (see ``parts``).
+"""
+
+from __future__ import annotations
+
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from k8snetlib.cluster import Cluster
+from k8snetlib.kube.manifests import yaml_of
+from k8snetlib.views.marks import FONT
+from k8snetlib.views.palette import theme_css
+from k8snetlib.views.parts import SERVICE_TYPES, Parts
+from k8snetlib.views.picture import Picture, draw
+
+_STILL_STYLE = (
+    ".k8snet-parts pre{max-height:26em;overflow:auto;margin:6px 0;padding:6px 8px;font-size:13px;"
+    "border-radius:6px;background:var(--k-card);color:var(--k-ink);line-height:1.4}"
+    f".k8snet-parts{{font-family:{FONT};color:var(--k-ink);background:var(--k-ground)}}"
+)
+
+
+class Builder(Parts):
+    """Parts that show themselves. ``cluster`` and ``manifests`` are what was built."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(cluster)
+        self._widget: Any = None
+
+    def __repr__(self) -> str:
+        return f"{self.picture.text}\n\nObjects: {', '.join(self.objects)}."
+
+    @property
+    def picture(self) -> Picture:
+        """The cluster as it is now."""
+        return draw(self.cluster)
+
+    @property
+    def html(self) -> str:
+        """Picture and YAML as one piece of HTML, without a widget."""
+        texts = "".join(
+            f"<h4>{escape(name)}</h4><pre tabindex='0' role='group' "
+            f"aria-label='{escape(name, quote=True)}'>{escape(text)}</pre>"
+            for name, text in self.manifests.items()
+        )
+        style = f"<style>{theme_css()}{_STILL_STYLE}</style>"
+        more = f"<details><summary>The objects as YAML</summary>{texts}</details>"
+        return f'<div class="k8snet k8snet-parts">{style}{self.picture.html}{more}</div>'
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the browser shows; every value is ready for JSON::
+
+        {"picture": "<svg …>", "nodes": ["node1", …], "types": ["ClusterIP", …],
+         "objects": [["pod/web1", "apiVersion: v1\\n…"], …]}
+        """
+        return {
+            "picture": self.picture.svg,
+            "nodes": list(self.cluster.nodes),
+            "types": list(SERVICE_TYPES),
+            "objects": [[key, yaml_of([document])] for key, document in self.objects.items()],
+        }
+
+    @property
+    def widget(self) -> Any:
+        """The live widget, made when first asked for; None if anywidget is not installed."""
+        if self._widget is None:
+            try:
+                from k8snetlib.views.build_widget import BuilderWidget
+            except ImportError:
+                return None
+            self._widget = BuilderWidget(self)
+        return self._widget
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle: dict[str, Any] = {"text/html": self.html, "text/plain": repr(self)}
+        widget = self.widget
+        if widget is None:
+            return bundle
+        widget.look()
+        shown = widget._repr_mimebundle_(**options)
+        live, metadata = shown if isinstance(shown, tuple) else (shown, {})
+        both = {**live, **bundle}
+        return (both, metadata) if metadata else both
+
+
+def builder_style() -> str:
+    """The builder's whole style sheet: the palette, and ``build.css``."""
+    sheet = files("k8snetlib.views").joinpath("build.css").read_text(encoding="utf-8")
+    return f"{theme_css()}.k8snet-builder{{font-family:{FONT}}}\n{sheet}"
+
+
+def build(cluster: Cluster | None = None) -> Builder:
+    """The cluster builder: add nodes, pods and Services, take them away, and see what that makes.
+
+    Parameters: ``cluster`` is what to begin with, and is changed (None: the example cluster). What
+    the form does, Python does too:
+
+    >>> builder = build()
+    >>> builder.add_pod("late", node="node3", labels="app=web")
+    'pod/late runs on node3 with 10.1.30.3.'
+    >>> builder.cluster.connect("web1", "late", 80).outcome
+    'delivered'
+    """
+    return Builder(Cluster.example() if cluster is None else cluster)
