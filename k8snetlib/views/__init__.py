@@ -2,6 +2,7 @@
 
 * ``draw(cluster)`` draws the cluster, ``draw(exchange)`` a packet's way through it.
 * ``play(exchange)`` walks a packet step by step; with ``netns``, through one kernel's boxes.
+* ``step_bridge(exchange, "node1")`` goes through the frames at a bridge, its FDB, the ARP tables.
 * ``step_rules(exchange.request, "node1")`` goes through the rules that a packet met, one by one.
 * ``pod_xray(cluster["web1"])`` looks into one network namespace.
 * ``packet_flow(exchange.request, "node1")`` shows which boxes of one kernel a packet met.
@@ -19,6 +20,7 @@ This room loads neither IPython nor anywidget before a player is shown.
 """
 
 from k8snetlib.views.bands import address_bands
+from k8snetlib.views.bridge_steps import step_bridge
 from k8snetlib.views.chain_map import chain_map
 from k8snetlib.views.entry_matrix import entry_matrix
 from k8snetlib.views.flow import packet_flow
@@ -35,5 +37,5 @@ from k8snetlib.views.xray import pod_xray
 __all__ = [
     "Matrix", "Picture", "Player", "address_bands", "chain_map", "draw", "draw_mtu",
     "draw_stacks", "entry_matrix", "nat_table", "packet_flow", "play", "pod_xray", "race",
-    "reachability", "step_rules", "timeline",
+    "reachability", "step_bridge", "step_rules", "timeline",
 ]  # fmt: skip

@@ -201,8 +201,10 @@ function render({ model, el }) {
 
   function showPath() {
     const all = steps().map((one) => one.path);
-    travelled.setAttribute("d", all.slice(0, step + 1).join(""));
-    future.setAttribute("d", all.slice(step + 1).join(""));
+    const begin = steps().findLastIndex((one, at) => at <= step && one.fresh);
+    const end = steps().findIndex((one, at) => at > step && one.fresh);
+    travelled.setAttribute("d", all.slice(Math.max(begin, 0), step + 1).join(""));
+    future.setAttribute("d", all.slice(step + 1, end < 0 ? undefined : end).join(""));
     for (const thing of scene.querySelectorAll(".here")) thing.classList.remove("here");
     const now = steps()[step];
     for (const name of [now.anchor, ...(now.anchors ?? [])]) anchors.get(name)?.classList.add("here");

@@ -10,7 +10,7 @@ from importlib.resources import files
 import pytest
 
 from k8snetlib import Cluster
-from k8snetlib.views import play, step_rules
+from k8snetlib.views import play, step_bridge, step_rules
 from tests.browser.conftest import artefacts, run_all, set_theme
 
 pytestmark = pytest.mark.browser
@@ -20,6 +20,7 @@ PLAYER = ".k8snet-player"
 SHOWN = {
     "why": "play(exchange)",
     "rules": "step_rules(exchange.request, 'node1')",
+    "bridge": "step_bridge(exchange, 'node2')",
 }
 CELLS = [
     "from k8snetlib import Cluster\n"
@@ -122,6 +123,23 @@ def test_rules_forward_and_back(page, exchange):
     player.get_by_role("button", name="Step back").click()
     assert player.locator(".why").inner_text() == steps[-2]["reason"]
     assert player.locator(".note").first.inner_text() == steps[-2]["note"]
+
+
+def test_tables_change_with_the_frames(page, exchange):
+    data = step_bridge(exchange, "node2").data
+    player = shown(page, "bridge")
+    for n, step in enumerate(data["packets"][0]["steps"]):
+        if n:
+            player.get_by_role("button", name="Step forward").click()
+        tables = player.locator(".tables table").all()
+        assert [table.locator("caption").inner_text() for table in tables] == [
+            told["caption"] for told in step["tables"]
+        ]
+        for table, told in zip(tables, step["tables"], strict=True):
+            assert rows(table) == told["rows"]
+            assert table.locator("tr.new").count() == told["marks"].count("new")
+        assert player.locator(".token").count() == 1 + len(step.get("tokens", []))
+        assert player.locator(".verdict").inner_text().endswith(step["word"])
 
 
 def test_axe_finds_nothing(page):
