@@ -292,6 +292,7 @@ function render({ model, el }) {
     const { states } = data.packets[packet];
     headers.hidden = !now.columns && now.state === undefined;
     headers.classList.toggle("wide", Boolean(now.columns));
+    says.parentElement.classList.toggle("wide", headers.hidden || Boolean(now.columns));
     if (headers.hidden) return;
     if (now.columns) {
       stackTitle.replaceChildren("The same packet, side by side");
