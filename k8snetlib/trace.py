@@ -299,7 +299,8 @@ class Exchange(NamedTuple):
     """A request and everything that followed from it, until nothing moved.
 
     ``source`` and ``target`` are the names as the caller wrote them; ``elapsed`` is in seconds on
-    the model's clock; ``topology`` is the cluster as it was when the walk ended.
+    the model's clock; ``topology`` is the cluster as it was when the walk ended; ``tally`` is what
+    bridges and hosts learned on the way (``linux.noted``).
     """
 
     source: str
@@ -313,6 +314,7 @@ class Exchange(NamedTuple):
     elapsed: float
     names: Names
     topology: Topology = NO_TOPOLOGY
+    tally: Any = None
 
     @property
     def ok(self) -> bool:

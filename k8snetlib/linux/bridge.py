@@ -52,6 +52,7 @@ def frame_in(visit: Visit, port: Device, frame: Packet) -> Packet | None:
     if not bridge.up:
         visit.step("bridge", "drop", bridge.name, frame, "{} is down", (bridge.name,))
         return None
+    visit.network.notes.bridged(visit, bridge.name, port.name)
     learn(visit.ns, bridge.name, port.name, ethernet.src, visit.network.now)
     if _asks_iptables(visit.ns, frame):
         return _through_prerouting(visit, bridge, port, frame)
@@ -122,6 +123,7 @@ def _readdress(visit: Visit, bridge: Device, port: Device, frame: Packet) -> Pac
 def send(visit: Visit, bridge: Device, frame: Packet) -> None:
     """The host itself sends a frame through its bridge device."""
     ethernet = cast(Ethernet, frame.headers[0])
+    visit.network.notes.bridged(visit, bridge.name, "")
     if ethernet.dst == BROADCAST_MAC:
         _flood(visit, bridge, frame, None, "a broadcast")
     else:
@@ -132,6 +134,8 @@ def lookup(ns: Netns, bridge: str, mac: str, now: float) -> FdbEntry | None:
     """The live forwarding entry of a MAC address; an entry not refreshed for 300 s is gone."""
     entry = ns.fdb.get((bridge, mac))
     if entry is not None and not entry.local and now - entry.updated >= BRIDGE_AGEING:
+        if ns.network is not None:
+            ns.network.notes.learned(ns, entry, gone=True)
         del ns.fdb[bridge, mac]
         return None
     return entry
@@ -147,7 +151,10 @@ def learn(ns: Netns, bridge: str, port: str, mac: str, now: float) -> None:
     entry = ns.fdb.get((bridge, mac))
     if entry is None or entry.port != port or entry.updated != now:
         if entry is None or not entry.local:
-            ns.fdb[bridge, mac] = FdbEntry(mac, port, bridge, now)
+            found = FdbEntry(mac, port, bridge, now)
+            if ns.network is not None:
+                ns.network.notes.learned(ns, found)
+            ns.fdb[bridge, mac] = found
 
 
 def _forward(visit: Visit, bridge: Device, dst: str, frame: Packet, arrived: Device | None) -> None:

@@ -107,6 +107,7 @@ def _exchange(
     return Exchange(
         *ends, proto, outcome, reason, packets, places.get(id(client.request)),
         places.get(id(client.reply)), network.now - began, network.names, network.topology,
+        network.notes.freeze(places),
     )  # fmt: skip
 
 
@@ -193,8 +194,8 @@ class _Sender:
         if self.key is None:
             self.waits[0].pop(self.waits[1], None)
             return
-        recorded = network.flights
+        recorded, notes = network.flights, network.notes
         network.record()
         tcp.close(network, self.ns, self.key)
         network.settle()
-        network.flights = recorded
+        network.flights, network.notes = recorded, notes

@@ -53,6 +53,7 @@ def _frame_and_send(visit: Visit, device: Device, entry: Neighbour, packet: Pack
 def resolve(visit: Visit, device: Device, next_hop: str, packet: Packet, then: Then) -> None:
     """Goes on with ``then`` as soon as the next hop's MAC address is known."""
     key = (device.name, next_hop)
+    visit.network.notes.came_to(visit.ns)
     entry = visit.ns.neighbours.get(key)
     if entry is not None and entry.mac is not None:
         then(visit, device, entry, packet)
@@ -81,13 +82,19 @@ def _solicit(visit: Visit, name: str, target: str, packet_src: str, tries: int) 
     if tries >= ns.sysctls["net.ipv4.neigh.default.mcast_solicit"]:
         _give_up(ns, key, network.now)
         return
-    ns.neighbours[key] = Neighbour(target, name, None, "INCOMPLETE", network.now)
+    _store(ns, key, Neighbour(target, name, None, "INCOMPLETE", network.now))
     sender = packet_src if packet_src in ns.local else _own_address(ns, device)
     arp = Arp(1, device.mac, sender, ZERO_MAC, target)
     frame = stack_of((Ethernet(device.mac, BROADCAST_MAC), arp))
     network.begin(ns, ask, frame, device)
     seconds = ns.sysctls["net.ipv4.neigh.default.retrans_time_ms"] / 1000
     network.after(seconds, lambda: _solicit(visit, name, target, packet_src, tries + 1))
+
+
+def _store(ns: Netns, key: tuple[str, str], entry: Neighbour) -> None:
+    if ns.network is not None:
+        ns.network.notes.learned(ns, entry)
+    ns.neighbours[key] = entry
 
 
 def _own_address(ns: Netns, device: Device) -> str:
@@ -123,6 +130,7 @@ def arp_in(visit: Visit, device: Device, frame: Packet) -> None:
     arp = cast(Arp, frame.headers[1])
     name, now = device.name, visit.network.now
     key = (name, arp.sender_ip)
+    visit.network.notes.came_to(ns)
     known = ns.neighbours.get(key)
     if arp.op == 1 and _is_asked(ns, name, arp.target_ip):
         if known is None or known.state != "PERMANENT":
@@ -157,7 +165,7 @@ def _update(visit: Visit, key: tuple[str, str], learned: Neighbour) -> None:
     known = ns.neighbours.get(key)
     if known is not None and known.mac == learned.mac and known.state == "REACHABLE":
         learned = learned._replace(state="REACHABLE")
-    ns.neighbours[key] = learned
+    _store(ns, key, learned)
     for parked, packet, then in ns.arp_queue.pop(key, ()):
         # They go on in their own hops, after this message has been dealt with.
         visit.again(_resume, parked, ns.devices[key[0]], key[1], packet, then)
@@ -174,7 +182,7 @@ def _resume(
 
 def _give_up(ns: Netns, key: tuple[str, str], now: float) -> None:
     name, target = key
-    ns.neighbours[key] = Neighbour(target, name, None, "FAILED", now)
+    _store(ns, key, Neighbour(target, name, None, "FAILED", now))
     for parked, packet, _ in ns.arp_queue.pop(key, ()):
         tries = ns.sysctls["net.ipv4.neigh.default.mcast_solicit"]
         if ns.open_ended:

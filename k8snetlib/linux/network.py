@@ -27,6 +27,7 @@ from k8snetlib.errors import K8sNetError, unknown_name
 from k8snetlib.linux.agents import Agents
 from k8snetlib.linux.chance import Dice
 from k8snetlib.linux.netns import Device, Netns
+from k8snetlib.linux.noted import Notes
 from k8snetlib.linux.stack import Visit
 from k8snetlib.packet import Packet
 from k8snetlib.topology import Host, Port, Topology
@@ -80,6 +81,7 @@ class Network:
         self.netns: dict[str, Netns] = {}
         self.agents = Agents()
         self.flights: list[Flight] = []
+        self.notes = Notes()
         self.pinned: str | None = None
         self.last: tuple[Trace, ...] = ()
         self.sequence = 0
@@ -239,7 +241,7 @@ class Network:
 
     def record(self) -> list[Flight]:
         """Starts a new record and returns it; flights of earlier walks are left behind."""
-        self.flights = []
+        self.flights, self.notes = [], Notes()
         return self.flights
 
     @staticmethod

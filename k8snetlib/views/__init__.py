@@ -2,6 +2,9 @@
 
 * ``draw(cluster)`` draws the cluster, ``draw(exchange)`` a packet's way through it.
 * ``play(exchange)`` walks a packet step by step; with ``netns``, through one kernel's boxes.
+* ``step_backends(walks)`` steps one packet through several backends at the same time.
+* ``step_mtu(clusters)`` is a ruler of payload sizes; ``step_timeline(cluster)`` slides along etcd.
+* ``step_bridge(exchange, "node1")`` goes through the frames at a bridge, its FDB, the ARP tables.
 * ``step_rules(exchange.request, "node1")`` goes through the rules that a packet met, one by one.
 * ``pod_xray(cluster["web1"])`` looks into one network namespace.
 * ``packet_flow(exchange.request, "node1")`` shows which boxes of one kernel a packet met.
@@ -20,12 +23,16 @@ They read an ``Exchange`` (its packets, names and topology), or the cluster or n
 This room loads neither IPython nor anywidget before a player is shown.
 """
 
+from k8snetlib.views.backend_steps import step_backends
 from k8snetlib.views.bands import address_bands
+from k8snetlib.views.bridge_steps import step_bridge
 from k8snetlib.views.build import Builder, build
 from k8snetlib.views.chain_map import chain_map
 from k8snetlib.views.entry_matrix import entry_matrix
+from k8snetlib.views.etcd_steps import step_timeline
 from k8snetlib.views.flow import packet_flow
 from k8snetlib.views.matrix import Matrix, reachability
+from k8snetlib.views.mtu_steps import step_mtu
 from k8snetlib.views.nat_table import nat_table
 from k8snetlib.views.picture import Picture, draw
 from k8snetlib.views.player import Player, play
@@ -39,5 +46,6 @@ from k8snetlib.views.xray import pod_xray
 __all__ = [
     "Builder", "Matrix", "Picture", "Player", "Prompt", "address_bands", "build", "chain_map",
     "draw", "draw_mtu", "draw_stacks", "entry_matrix", "nat_table", "packet_flow", "play",
-    "pod_xray", "prompt", "race", "reachability", "step_rules", "timeline",
+    "pod_xray", "prompt", "race", "reachability", "step_backends", "step_bridge", "step_mtu",
+    "step_rules", "step_timeline", "timeline",
 ]  # fmt: skip

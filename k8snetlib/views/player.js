@@ -201,8 +201,10 @@ function render({ model, el }) {
 
   function showPath() {
     const all = steps().map((one) => one.path);
-    travelled.setAttribute("d", all.slice(0, step + 1).join(""));
-    future.setAttribute("d", all.slice(step + 1).join(""));
+    const begin = steps().findLastIndex((one, at) => at <= step && one.fresh);
+    const end = steps().findIndex((one, at) => at > step && one.fresh);
+    travelled.setAttribute("d", all.slice(Math.max(begin, 0), step + 1).join(""));
+    future.setAttribute("d", all.slice(step + 1, end < 0 ? undefined : end).join(""));
     for (const thing of scene.querySelectorAll(".here")) thing.classList.remove("here");
     const now = steps()[step];
     for (const name of [now.anchor, ...(now.anchors ?? [])]) anchors.get(name)?.classList.add("here");
@@ -290,6 +292,7 @@ function render({ model, el }) {
     const { states } = data.packets[packet];
     headers.hidden = !now.columns && now.state === undefined;
     headers.classList.toggle("wide", Boolean(now.columns));
+    says.parentElement.classList.toggle("wide", headers.hidden || Boolean(now.columns));
     if (headers.hidden) return;
     if (now.columns) {
       stackTitle.replaceChildren("The same packet, side by side");

@@ -23,7 +23,8 @@ The other steppers' data has the same form. A step may have more: ``note`` (a li
 ``tables`` (``{"caption", "head", "rows", "marks"}``, a mark being "hit", "new" or "gone");
 ``columns`` are header stacks side by side in place of one (``{"title", "note", "state", "added",
 "removed", "was"}``), ``tokens`` more places of packets (``[x, y, verdict]``), and ``anchors`` more
-things that are lit. ``foot`` stands in place of the outcome. A step without ``state``
+things that are lit. A way begins anew at a step that is
+``fresh``. ``foot`` stands in place of the outcome. A step without ``state``
 has no packet.
 
 ``anchor`` is a ``data-anchor`` of the scene. ``path`` is the way to this step, to be joined with

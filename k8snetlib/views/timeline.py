@@ -173,9 +173,11 @@ def _words(entries: tuple[Entry, ...]) -> str:
     return "\n".join(lines) or "Nothing happened in this time."
 
 
-def on_paper(cluster: Cluster, entries: tuple[Entry, ...]) -> tuple[Sheet, float, float]:
-    """The drawing, its width and height."""
-    moments = sorted({each.time for each in entries})[-MOST:]
+def on_paper(
+    cluster: Cluster, entries: tuple[Entry, ...], most: int = MOST
+) -> tuple[Sheet, float, float]:
+    """The drawing, its width and height; at most the last ``most`` moments are on it."""
+    moments = sorted({each.time for each in entries})[-most:]
     keys = sorted({e.lane for e in entries if e.revision}, key=_order)[:MOST_KEYS]
     lanes = [*keys, *(f"flanneld {node}" for node in cluster.nodes[:MOST_KEYS])]
     cells: dict[tuple[str, float], list[Entry]] = {}
@@ -249,7 +251,8 @@ class _Drawing:
                     sheet.line((Point(x, middle), Point(x + COL, middle)), "guide")
                 if found:
                     alive = not found[-1].bad
-                    self._cell(Box(x, box.y, COL, box.h), kind, found)
+                    with sheet.group(f"{lane} at {at}"):
+                        self._cell(Box(x, box.y, COL, box.h), kind, found)
 
     def _cell(self, box: Box, kind: str, found: list[Entry]) -> None:
         sheet = self.sheet

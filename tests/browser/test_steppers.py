@@ -10,7 +10,14 @@ from importlib.resources import files
 import pytest
 
 from k8snetlib import Cluster
-from k8snetlib.views import play, step_rules
+from k8snetlib.views import (
+    play,
+    step_backends,
+    step_bridge,
+    step_mtu,
+    step_rules,
+    step_timeline,
+)
 from tests.browser.conftest import artefacts, run_all, set_theme
 
 pytestmark = pytest.mark.browser
@@ -20,12 +27,17 @@ PLAYER = ".k8snet-player"
 SHOWN = {
     "why": "play(exchange)",
     "rules": "step_rules(exchange.request, 'node1')",
+    "bridge": "step_bridge(exchange, 'node2')",
+    "backends": "step_backends({n: c.connect('web2', 'backend', port=8080) for n, c in all3.items()})",
+    "mtu": "step_mtu(all3)",
+    "etcd": "step_timeline(cluster)",
 }
 CELLS = [
     "from k8snetlib import Cluster\n"
     "from k8snetlib.views import *\n"
     "cluster = Cluster.example('udp')\n"
-    "exchange = cluster.connect('web2', 'backend-svc', port=80, endpoint='backend')",
+    "exchange = cluster.connect('web2', 'backend-svc', port=80, endpoint='backend')\n"
+    "all3 = {name: Cluster.example(name) for name in ('udp', 'vxlan', 'host-gw')}",
     *SHOWN.values(),
     next(iter(SHOWN.values())),
 ]
@@ -122,6 +134,65 @@ def test_rules_forward_and_back(page, exchange):
     player.get_by_role("button", name="Step back").click()
     assert player.locator(".why").inner_text() == steps[-2]["reason"]
     assert player.locator(".note").first.inner_text() == steps[-2]["note"]
+
+
+def test_tables_change_with_the_frames(page, exchange):
+    data = step_bridge(exchange, "node2").data
+    player = shown(page, "bridge")
+    for n, step in enumerate(data["packets"][0]["steps"]):
+        if n:
+            player.get_by_role("button", name="Step forward").click()
+        tables = player.locator(".tables table").all()
+        assert [table.locator("caption").inner_text() for table in tables] == [
+            told["caption"] for told in step["tables"]
+        ]
+        for table, told in zip(tables, step["tables"], strict=True):
+            assert rows(table) == told["rows"]
+            assert table.locator("tr.new").count() == told["marks"].count("new")
+        assert player.locator(".token").count() == 1 + len(step.get("tokens", []))
+        assert player.locator(".verdict").inner_text().endswith(step["word"])
+
+
+@pytest.fixture(scope="module")
+def all3():
+    return {name: Cluster.example(name) for name in ("udp", "vxlan", "host-gw")}
+
+
+def test_three_walks_in_step(page, all3):
+    walks = {n: c.connect("web2", "backend", port=8080) for n, c in all3.items()}
+    data = step_backends(walks).data
+    player = shown(page, "backends")
+    for step in data["packets"][0]["steps"]:
+        columns = player.locator(".column").all()
+        for column, told in zip(columns, step["columns"], strict=True):
+            look = data["packets"][0]["states"][told["state"]]
+            assert f"{look['bytes']} bytes" in column.locator(".stacktitle").inner_text()
+            assert column.locator(".layer").count() == len(look["layers"])
+        assert rows(player.locator(".tables table")) == step["tables"][0]["rows"]
+        player.locator("input[type=range]").press("ArrowRight")
+
+
+def test_the_ruler_by_mouse(page, all3):
+    data = step_mtu(all3).data
+    player = shown(page, "mtu")
+    player.locator("select").select_option("1")
+    box = player.locator("input[type=range]").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    step = data["packets"][1]["steps"][count(player) - 1]
+    assert 4 < count(player) < 13
+    assert player.locator(".why").inner_text() == step["reason"]
+    assert rows(player.locator(".tables table")) == step["tables"][0]["rows"]
+    assert player.locator(".headers").is_hidden()
+
+
+def test_revision_by_revision(page):
+    data = step_timeline(Cluster.example("udp")).data
+    player = shown(page, "etcd")
+    for n, step in enumerate(data["packets"][0]["steps"]):
+        assert f"Step {n + 1} of" in player.locator(".where").inner_text()
+        for table, told in zip(player.locator(".tables table").all(), step["tables"], strict=True):
+            assert rows(table) == told["rows"]
+        player.get_by_role("button", name="Step forward").click()
 
 
 def test_axe_finds_nothing(page):
