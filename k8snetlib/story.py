@@ -28,8 +28,8 @@ _TCP_WORDS = {"S": "SYN", "SA": "SYN/ACK", "A": "ACK", "AP": "data", "R": "reset
 
 
 def wrap(text: str, width: int, **options: str) -> list[str]:
-    """Lines of at most ``width`` columns; names with a hyphen stay whole."""
-    return _wrap(text, width, break_on_hyphens=False, **options)  # type: ignore[arg-type]
+    """Lines of at most ``width`` columns, which is at least 20; names with a hyphen stay whole."""
+    return _wrap(text, max(width, 20), break_on_hyphens=False, **options)  # type: ignore[arg-type]
 
 
 def _unheard(step: Step) -> str:
@@ -147,7 +147,7 @@ def _packet_table(exchange: Exchange) -> list[str]:
     lines = []
     for n, label, who, end in rows:
         start = f"{n:>{widths[0]}}  {label:<{widths[1]}}  {who:<{widths[2]}}  "
-        more = wrap(end, max(WIDTH - len(start), 20)) or [""]
+        more = wrap(end, WIDTH - len(start)) or [""]
         lines.append(start + more[0])
         lines += [" " * len(start) + line for line in more[1:]]
     lines.insert(1, "─" * max(map(len, lines)))

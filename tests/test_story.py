@@ -248,3 +248,14 @@ def test_rewritten_addresses_and_vxlan():
 if __name__ == "__main__":
     KEPT.parent.mkdir(exist_ok=True)
     KEPT.write_text(f"{cross_node()}\n", encoding="utf-8")
+
+
+def test_a_long_name_does_not_end_the_story():
+    """A pod's name has up to 253 letters: the column beside it is narrow, but there."""
+    packet = stack_of((IPv4("10.1.15.2", "10.96.0.10", 6), Tcp(40000, 80, 2)))
+    steps = (Step("route", "error", "", packet, "goes nowhere"),)
+    trace = Trace(0, "TCP S", (Hop("a" * 200, "", steps),), ())
+    exchange = Exchange(
+        "a", "svc", "tcp", "lost", "gone", (trace, trace._replace(n=1)), 0, 1, 0.0, NAMES
+    )
+    assert str(exchange).count("goes nowhere") == 4

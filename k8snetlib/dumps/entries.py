@@ -41,11 +41,16 @@ def routes(text: str, file: str, passed_over: list[str]) -> Iterator[Route]:
                 )
                 yield from _route(line._replace(words=words), passed_over)
             several = None
-        elif _is_main(line, passed_over):
+            continue
+        if several is not None:
+            break
+        if _is_main(line, passed_over):
             if "via" in line.words or "dev" in line.words:
                 yield from _route(line, passed_over)
             else:
                 several = line
+    if several is not None:
+        raise several.error("a route needs a device.", f"The line: {several}")
 
 
 def _is_main(line: Line, passed_over: list[str]) -> bool:
@@ -53,7 +58,8 @@ def _is_main(line: Line, passed_over: list[str]) -> bool:
     first = line.words[0]
     table = line.after("table")
     if any(":" in word for word in line.words) or table == "local" or first in _LOCAL:
-        if first == "local" and "/" in line.words[1] and not line.words[1].startswith("127."):
+        to = "".join(line.words[1:2])
+        if first == "local" and "/" in to and not to.startswith("127."):
             passed_over.append(f"{line.place}: {line}")
         return False
     if first in _TYPES or table not in ("", "main"):

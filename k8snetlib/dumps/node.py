@@ -100,6 +100,9 @@ def _need(ns: Netns, device: str, file: str, line: str) -> None:
 
 
 def _rules(ns: Netns, text: str, file: str) -> None:
+    lines = [line.strip() for line in text.splitlines()]
+    if lines.count("COMMIT") < sum(line.startswith("*") for line in lines):
+        raise BadDump(f"{file}: a table has no COMMIT.", "Give all that `iptables-save` prints.")
     try:
         if text.strip():
             save.restore(ns.ruleset, text)

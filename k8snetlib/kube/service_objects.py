@@ -10,7 +10,7 @@ Source: the Kubernetes API, core/v1 Service and discovery.k8s.io/v1 EndpointSlic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -55,7 +55,7 @@ def service(doc: Fields) -> Service:
     return Service(
         name=name,
         cluster_ip="" if kind == "ExternalName" else _cluster_ip(spec),
-        ports=tuple(_service_ports(spec)),
+        ports=_service_ports(spec, kind),
         namespace=namespace,
         type=kind,
         external_traffic_policy=spec.one_of("externalTrafficPolicy", POLICIES, "Cluster"),
@@ -97,9 +97,22 @@ def _range(fields: Fields, text: str) -> str:
         raise fields.error("loadBalancerSourceRanges", problem, "Write 203.0.113.0/24.") from None
 
 
-def _service_ports(spec: Fields) -> Iterator[ServicePort]:
+def _service_ports(spec: Fields, kind: str) -> tuple[ServicePort, ...]:
+    """The ports, with what the API server asks of them together."""
+    ports = tuple(spec.each("ports"))
+    found = tuple(_each_port(ports))
+    if not found and kind != "ExternalName" and spec.text("clusterIP", "") != "None":
+        raise spec.error("ports", "is missing or empty.", "Only a headless Service has no port.")
+    for at, port in enumerate(found):
+        if (port.port, port.proto) in [(other.port, other.proto) for other in found[:at]]:
+            problem = f"is {port.port} ({port.proto.upper()}) a second time."
+            raise ports[at].error("port", problem, "A Service has each port once.")
+    return found
+
+
+def _each_port(ports: Sequence[Fields]) -> Iterator[ServicePort]:
     seen: set[str] = set()
-    for at, port in enumerate(spec.each("ports")):
+    for at, port in enumerate(ports):
         name = port.text("name", "")
         if name in seen:
             problem = f"is '{name}' a second time." if name else "is missing."
@@ -131,8 +144,11 @@ def endpoint_slice(doc: Fields) -> EndpointSlice:
         for port in doc.each("ports")
         if port.has("port")
     )  # fmt: skip
+    names = family == "FQDN"
     endpoints = tuple(
-        _endpoint(endpoint, addresses[0])
+        _endpoint(
+            endpoint, addresses[0] if names else _address(endpoint, "addresses", addresses[0])
+        )
         for endpoint in doc.each("endpoints")
         if (addresses := endpoint.texts("addresses"))
     )

@@ -65,6 +65,12 @@ BAD = [
     (entries.routes, "default via 10.0.0.1 dev eth0 wobble 3", "'wobble' is unknown in a route"),
     (entries.routes, "10.0.0.1/8 dev eth0", "has host bits set"),
     (entries.routes, "default via 10.0.0.1", "a route needs a device"),
+    (entries.routes, "foo bar\n10.0.0.0/8 dev eth0", "r, line 1: a route needs a device"),
+    (
+        entries.routes,
+        "10.0.0.0/8 dev eth0\n10.9.0.0/16 proto static",
+        "r, line 2: a route needs a device",
+    ),
     (entries.routes, "10.0.0.0/8 dev eth0 metric x", "'metric x' is no number"),
     (entries.neighbours, "10.0.0.1 dev eth0", "'10.0.0.1 dev eth0' is no neighbour"),
     (entries.neighbours, "10.0.0.1 dev eth0 lladdr xx STALE", "'xx' is not a MAC address"),

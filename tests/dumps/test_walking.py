@@ -102,6 +102,7 @@ BROKEN = [
     ("ip-addr.txt", "", "there are no devices"),
     ("ip-addr.txt", None, "there is no ip-addr.txt"),
     ("ip-route.txt", "default via 10.0.0.1 dev eth9", "names eth9, and node1 has no such device"),
+    ("iptables-save.txt", "*nat\n-A PREROUTING -j ACCEPT\n", "iptables-save.txt: a table has no COMMIT"),
     ("iptables-save.txt", "*nat\n-A PREROUTING -m wobble -j ACCEPT\nCOMMIT\n", "iptables-save.txt: Line 2"),
     ("ip_neigh", "", "holds the same as"),
 ]  # fmt: skip

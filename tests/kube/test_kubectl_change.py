@@ -116,6 +116,9 @@ PATCHES = [
      lambda api: len([p for p in api.list(Pod) if p.name.startswith("api")]), 1),
     ("svc api -p '{\"spec\":{\"type\":\"NodePort\"}}'", "service/api patched (no change)",
      lambda api: api.get(Service, "default", "api").type, "NodePort"),
+    ("svc api -p '{\"spec\":{\"type\":\"ClusterIP\",\"externalTrafficPolicy\":null}}'",
+     "service/api patched",
+     lambda api: api.get(Service, "default", "api").ports[0].node_port, 0),
     ("pod web1 --subresource=status -p "
      "'{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"False\"}]}}'",
      "pod/web1 patched", lambda api: api.get(Pod, "default", "web1").ready, False),

@@ -182,7 +182,12 @@ def _node(api: ApiServer, name: str, labels: dict[str, str]) -> Node:
 def completed(
     api: ApiServer, service: Service, without: set[tuple[str, str]] | None = None
 ) -> Service:
-    """A Service with a cluster IP and node ports, if it needs some and has none."""
+    """A Service with a cluster IP and node ports, if it needs some and has none; without node ports
+    if it is no longer of a type that has some."""
+    old = api.find(Service, service.namespace, service.name)
+    if old is not None and _on_nodes(old) and not _on_nodes(service):
+        ports = tuple(port._replace(node_port=0) for port in service.ports)
+        service = service._replace(ports=ports, health_check_node_port=0)
     others = [
         s for s in api.list(Service) if (s.namespace, s.name) != (service.namespace, service.name)
     ]
@@ -197,10 +202,14 @@ def completed(
             if port.node_port in used:
                 raise invalid("Service", service.name, f"spec.ports[{at}].nodePort: Invalid value: "
                               f"{port.node_port}: provided port is already allocated")  # fmt: skip
-    old = api.find(Service, service.namespace, service.name)
     if old is not None and old.type == service.type and _portless(service) <= _portless(old):
         alone.add((service.namespace, service.name))
     return with_node_ports(with_cluster_ips([*others, service], api.service_range), alone)[-1]
+
+
+def _on_nodes(service: Service) -> bool:
+    """Whether a Service's type gives it node ports."""
+    return service.type in ("NodePort", "LoadBalancer")
 
 
 def _portless(service: Service) -> set[str]:
