@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from k8snetlib.cluster import Cluster, parse_seconds
+from k8snetlib.cluster import Cluster
 from k8snetlib.etcd.agent import EtcdServer
-from k8snetlib.linux.clock import go_duration
+from k8snetlib.linux.clock import go_duration, parse_seconds
 from k8snetlib.views.picture import Picture
 from k8snetlib.views.player import Player
 from k8snetlib.views.timeline import (
@@ -148,7 +148,8 @@ class _Scrubber:
         self, time: float, what: str, reason: str, entries: list[Entry], changed: set[str]
     ) -> dict[str, Any] | None:  # fmt: skip
         if time not in self.moments:
-            return self._forget()
+            self._forget()
+            return None
         at = self.moments.index(time)
         x, y = MARGIN + HEAD_W + at * (COL + GAP) + COL / 2, MARGIN + 13
         lanes = [f"{lane} at {at}" for lane in dict.fromkeys(entry.lane for entry in entries)]
