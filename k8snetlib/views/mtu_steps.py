@@ -186,9 +186,9 @@ def _scene(points: Sequence[int], names: Sequence[str], over: Sequence[frozenset
         lane = Box(4, _TOP + n * _LANE, _LEFT - 8, _LANE - 12)
         sheet.words(lane, Point(8, lane.y + 21), name, "strong")
     said = f"Sizes: {', '.join(map(str, points))}. Lanes: {', '.join(names)}."
-    size = (width, _TOP + len(names) * _LANE)
+    room = (width, _TOP + len(names) * _LANE)
     style = ".k8snet-svg .over{fill:var(--k-ground);stroke:var(--k-bad);stroke-dasharray:4 3}"
-    return sheet.svg(size, "A ruler of payload sizes", said, style)
+    return sheet.svg(room, "A ruler of payload sizes", said, style)
 
 
 def _still(data: dict[str, Any], points: Sequence[int]) -> Picture:
