@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from k8snetlib.errors import BadManifest
 from k8snetlib.kube import assigned
 from k8snetlib.kube.api import ClusterSpec, EndpointSlice, NetworkSpec, Node, Pod, Service
 from k8snetlib.kube.endpoint_slices import PodsByLabel, slices_of, target_port
@@ -79,6 +80,7 @@ def _say_nodes(objects: Objects, nodes: list[Node], result: Composed) -> None:
 def _pods(objects: Objects, nodes: list[Node], result: Composed) -> list[Pod]:
     """All pods: those that were written, and those that the workloads make; each on a node that is
     there, with an address."""
+    _check_nodes_of(objects, nodes)
     pods = [*objects.pods, *_made(objects, nodes)]
     made = len(pods) - len(objects.pods)
     scheduler = assigned.Scheduler(nodes, [pod for pod in pods if pod.node])
@@ -97,6 +99,23 @@ def _pods(objects: Objects, nodes: list[Node], result: Composed) -> list[Pod]:
     if without:
         result.filled_in.append(f"nodes or addresses of {_count(without, 'pod')}")
     return assigned.with_addresses(placed, nodes)
+
+
+def _check_nodes_of(objects: Objects, nodes: list[Node]) -> None:
+    """Refuses pods on nodes that are not there, and addresses out of their node's range."""
+    by_name = {node.name: node for node in nodes}
+    for pod in objects.pods:
+        hint = ""
+        on = by_name.get(pod.node)
+        if pod.node and on is None:
+            problem = f"spec.nodeName is '{pod.node}', an unknown node."
+            hint = f"Known: {_some(list(by_name))}."
+        elif not on or not pod.ip or pod.host_network or on.pod_cidr.contains(pod.ip):
+            continue
+        else:
+            problem = f"status.podIP is {pod.ip}, not in {on.pod_cidr}, the range of {on.name}."
+        place, line = objects.places[f"Pod {pod.namespace}/{pod.name}"]
+        raise BadManifest(f"{place.at(line)}: {problem}", hint)
 
 
 def _made(objects: Objects, nodes: list[Node]) -> list[Pod]:

@@ -70,17 +70,22 @@ class Objects:
 
 
 def node(doc: Fields, objects: Objects) -> None:
-    """A Node."""
-    objects.nodes.append(node_objects.node(doc))
+    """A Node. Its address is nobody else's."""
+    found = node_objects.node(doc)
+    if found.ip:
+        objects.once(doc, f"address {found.ip}")
+    objects.nodes.append(found)
 
 
 def pod(doc: Fields, objects: Objects) -> None:
-    """A Pod, unless it has ended or does not run yet."""
+    """A Pod, unless it has ended or does not run yet. Its address is nobody else's."""
     why = pod_objects.why_not(doc)
     if why:
         objects.passed_over.append(f"{doc.place.what}, {why}")
         return
     found = pod_objects.pod(doc, objects.passed_over)
+    if found.ip and not found.host_network:
+        objects.once(doc, f"address {found.ip}")
     objects.pods.append(found)
     status = doc.fields("status", optional=True)
     if found.node and ":" not in status.text("hostIP", ":"):
