@@ -95,6 +95,8 @@ MISTAKES: dict[str, tuple[Any, type[K8sNetError], str]] = {
     "endpoint": (lambda c: c.connect("web2", "web1", 80, endpoint="wb1"), UnknownName, "wb1"),
     "the switch": (lambda c: c.ping("web2", "switch"), K8sNetError, "no address of its own"),
     "time": (lambda c: c.advance("soon"), K8sNetError, "Write 25h, 90s"),
+    "for ever": (lambda c: c.advance(float("inf")), K8sNetError, "no span of time"),
+    "not a number": (lambda c: c.advance(float("nan")), K8sNetError, "no span of time"),
     "backwards": (lambda c: c.advance(-1), K8sNetError, "cannot run backwards"),
     "device": (lambda c: c["node1"].device("eth1"), UnknownName, "no device in node1 called"),
     "backend": (lambda c: Cluster.example("vlan"), BadManifest, "Use one of: udp, vxlan"),

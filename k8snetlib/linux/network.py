@@ -219,6 +219,8 @@ class Network:
         """Lets time pass: timers fire in their order, and what they start is walked to its end."""
         if seconds < 0:
             raise K8sNetError("Time cannot run backwards.", "Give a positive number of seconds.")
+        if not seconds < inf:
+            raise K8sNetError(f"{seconds} is no span of time.", "Give a number of seconds.")
         deadline = self.now + seconds
         self.settle()
         while self._next() <= deadline:
