@@ -270,7 +270,7 @@ BAD = [
     ("kind: Node\napiVersion: v1\nmetadata: {name: x}", "A Node is a machine"),
     ("kind: Service\napiVersion: v1\nmetadata: {name: x}\nspec: {ports: [{port: 0}]}",
      'The Service "x" is invalid'),
-    ("kind: Service\napiVersion: v1\nmetadata: {name: x}\nspec: {clusterIP: 10.96.0.10, ports: []}",
+    ("kind: Service\napiVersion: v1\nmetadata: {name: x}\nspec: {clusterIP: 10.96.0.10, ports: [{port: 80}]}",
      "provided IP is already allocated"),
     ("- 1", "must be a mapping"),
     ("a: [", "this is not YAML"),
