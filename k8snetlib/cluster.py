@@ -276,7 +276,8 @@ class Cluster:
 
         Parameters as for ``send``. Nothing is sent in this cluster: every way in which the kernels'
         load balancing can fall is tried on a copy of its own. Ways that end alike, with the same
-        receiver and under the same addresses, are one fate. The likeliest comes first.
+        receiver and under the same addresses, are one fate. The likeliest comes first. Round robin
+        (IPVS) draws nothing: it has one fate, whose turn it is.
         """
         from k8snetlib.fates import fates
         from k8snetlib.linux.chance import every_way
