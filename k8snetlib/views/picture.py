@@ -142,8 +142,11 @@ def _table(rows: tuple[tuple[str, ...], ...], summary: str, *, opened: bool = Fa
 
 
 def _cell(text: str) -> str:
-    """The first line as it is, the rules below it as a list."""
+    """The first line as it is, the rules below it as a list; without a first line, the second as
+    a terminal would show it."""
     reason, *rules = text.splitlines() or [""]
+    if rules and not reason:
+        return f"<code>{escape(rules[0])}</code>"
     listed = "".join(f"<li><code>{escape(rule)}</code></li>" for rule in rules)
     return escape(reason) + (f"<ol>{listed}</ol>" if listed else "")
 
