@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from k8snetlib import Cluster
+from k8snetlib.address import Prefix
+from k8snetlib.kube.api import Node, example_spec
 from k8snetlib.linux.ipvs.table import VirtualServer
 from k8snetlib.linux.netns import Device
 
@@ -48,3 +50,13 @@ def with_a_virtual_server(
     for server in servers:
         ns.ipvs.add_server(service.key, server, server_port)
     return copy
+
+
+def large(count: int) -> Cluster:
+    """The example cluster with more nodes, which have no pods."""
+    spec = example_spec("host-gw", "none")
+    more = (
+        Node(f"node{n}", f"192.168.66.{(10 if n < 90 else 11) + n}", Prefix.parse(f"10.1.{30 + n}.0/24"))
+        for n in range(4, count + 1)
+    )  # fmt: skip
+    return Cluster(spec._replace(nodes=(*spec.nodes, *more)))

@@ -86,6 +86,11 @@ class Picture:
         return self.text
 
     @property
+    def title(self) -> str:
+        """What the picture is called, in one line."""
+        return unescape(self.svg.partition("<title")[2].partition(">")[2].partition("<")[0])
+
+    @property
     def html(self) -> str:
         """The picture, its caption and its table as one piece of HTML."""
         parts = [f"<style>{theme_css()}{FIGURE_STYLE}</style>", _framed(self.svg, "Picture")]
@@ -105,8 +110,7 @@ class Picture:
 
         Raises ``K8sNetError`` if the file cannot be written, as the other two do.
         """
-        title = unescape(self.svg.partition("<title")[2].partition(">")[2].partition("<")[0])
-        export.write(path, export.page(title, self.html))
+        export.write(path, export.page(self.title, self.html))
 
     def to_svg(self, path: str | PathLike[str], theme: str = "") -> None:
         """Writes an SVG file. With a ``theme``, ``light`` or ``dark``, its colours are written out,
@@ -142,8 +146,11 @@ def _table(rows: tuple[tuple[str, ...], ...], summary: str, *, opened: bool = Fa
 
 
 def _cell(text: str) -> str:
-    """The first line as it is, the rules below it as a list."""
+    """The first line as it is, the rules below it as a list; without a first line, the second as
+    a terminal would show it."""
     reason, *rules = text.splitlines() or [""]
+    if rules and not reason:
+        return f"<code>{escape(rules[0])}</code>"
     listed = "".join(f"<li><code>{escape(rule)}</code></li>" for rule in rules)
     return escape(reason) + (f"<ol>{listed}</ol>" if listed else "")
 

@@ -223,6 +223,10 @@ function render({ model, el }) {
       const x = (now.at[0] / scene.viewBox.baseVal.width) * stage.scrollWidth;
       stage.scrollLeft = x - stage.clientWidth / 2;
     }
+    if (stage.scrollHeight > stage.clientHeight + 2) {
+      const y = (now.at[1] / scene.viewBox.baseVal.height) * stage.scrollHeight;
+      stage.scrollTop = y - stage.clientHeight / 2;
+    }
   }
 
   function showWords() {

@@ -249,7 +249,7 @@ class Player:
         script = ""
         if self.data["packets"]:
             script = files("k8snetlib.views").joinpath("player.js").read_text(encoding="utf-8")
-        title = self.data["title"]
+        title = self.data.get("title") or self.still.title
         export.write(path, export.page(title, body, player_style(), script, self.data))
 
     def to_svg(self, path: str | PathLike[str], theme: str = "") -> None:

@@ -152,7 +152,10 @@ def _switch(item: Item) -> str:
     if not item.label:
         return rect(box, "switch", 6)
     y = box.bottom - 7
-    more = f"{item.sub} · a plain Ethernet switch"
+    # A cluster of one node has no room for all of it.
+    more, room = f"{item.sub} · a plain Ethernet switch", box.w - 40
+    if text_width(item.label, NAME, True) + text_width(more, SMALL) > room:
+        more = item.sub
     return rect(box, "switch", 8) + _named(box.x + 26, y, item.label, more, "nodetext")
 
 

@@ -22,6 +22,10 @@ from k8snetlib.views.marks import text as words_at
 from k8snetlib.views.picture import Picture
 from k8snetlib.views.scene import STYLE
 from k8snetlib.views.text import packet_title, protocol_words
+from k8snetlib.wire import encode
+
+SUMMARY = "The bytes of every header"
+MOST_BYTES = 64
 
 _STYLE = (
     ".k8snet-svg .outer{fill:var(--k-node-fill);stroke:var(--k-node);stroke-width:1.6}"
@@ -35,13 +39,15 @@ _STYLE = (
 
 
 class Part(NamedTuple):
-    """One header (or the payload) of a frame on the wire: its name, its bytes, and who to whom."""
+    """One header (or the payload) of a frame on the wire: its name, its size, who to whom, and its
+    bytes."""
 
     name: str
     size: int
     line: str
     outer: bool
     note: str = ""
+    data: bytes = b""
 
 
 class Wrapped(NamedTuple):
@@ -82,15 +88,17 @@ def _wrapped(backend: str, trace: Trace, exchange: Exchange) -> Wrapped:
         )
     # All up to the innermost IP header was put around the pod's packet on its way.
     inside = max(n for n, header in enumerate(packet.headers) if type(header) is IPv4)
-    parts = []
+    parts, data, at = [], encode(packet), 0
     for n, header in enumerate(packet.headers):
         part = _part(header, n < inside, exchange.names)
+        part = part._replace(data=data[at : at + part.size])
+        at += part.size
         if sum(type(other) is type(header) for other in packet.headers) > 1:
             again = any(type(other) is type(header) for other in packet.headers[:n])
             part = part._replace(name=f"{'inner' if again else 'outer'} {part.name}")
         parts.append(part)
     if len(packet.payload):
-        parts.append(Part("payload", len(packet.payload), "", False))
+        parts.append(Part("payload", len(packet.payload), "", False, data=data[at:]))
     sent = trace.frames[0].packet.innermost.ip.ttl
     return Wrapped(backend, tuple(parts), trace.last.packet.ip.ttl, sent)
 
@@ -143,7 +151,20 @@ def draw_stacks(exchanges: Mapping[str, Exchange]) -> Picture:
     title = f"{what}. The frame between the nodes, under {_listed([f.backend for f in frames])}"
     said = [_in_words(frame) for frame in frames]
     svg = document(wide, high, (title, " ".join(said)), inner, STYLE + _STYLE)
-    return Picture(svg, "\n".join([f"{title}.", *said]), f"{title}. Outermost header on top.")
+    caption = f"{title}. Outermost header on top."
+    return Picture(svg, "\n".join([f"{title}.", *said]), caption, _bytes_table(frames), SUMMARY)
+
+
+def _bytes_table(frames: list[Wrapped]) -> tuple[tuple[str, ...], ...]:
+    """Every header's bytes on the wire, in hexadecimal; a long payload is cut."""
+    rows = [("Backend", "Header", "Size", "Bytes, from the first")]
+    for frame in frames:
+        for part in frame.parts:
+            more = len(part.data) - MOST_BYTES
+            shown = part.data[:MOST_BYTES].hex(" ") + (f" … {more} more" if more > 0 else "")
+            # Without a first line, the second is set in the letters of a terminal.
+            rows.append((frame.backend, part.name, _bytes(part.size), f"\n{shown}"))
+    return tuple(rows)
 
 
 def _listed(names: list[str]) -> str:

@@ -7,9 +7,10 @@ from importlib.resources import files
 import pytest
 
 from k8snetlib import Cluster
-from k8snetlib.views import play
+from k8snetlib.views import play, step_backends, step_bridge, step_mtu, step_rules, step_timeline
 from k8snetlib.words import annotate
 from tests.browser.conftest import artefacts
+from tests.clusters import large
 
 pytestmark = pytest.mark.browser
 
@@ -102,3 +103,60 @@ def test_without_scripts_the_picture_stays(browser, file):
 def test_the_page_is_small(file):
     size = file.stat().st_size
     assert size <= LARGEST, f"{size} bytes"
+
+
+def _waiting():
+    cluster = Cluster.example()
+    cluster.advance("25h")
+    return cluster
+
+
+FAMILY = {
+    "kernel": lambda exchange: play(exchange, netns="node1"),
+    "bridge": lambda exchange: step_bridge(exchange, "node1"),
+    "rules": lambda exchange: step_rules(exchange, "node1"),
+    "backends": lambda exchange: step_backends(
+        {name: Cluster.example(name).ping("web2", "backend") for name in ("udp", "vxlan")}
+    ),
+    "mtu": lambda exchange: step_mtu({"udp": Cluster.example("udp")}),
+    "timeline": lambda exchange: step_timeline(_waiting()),
+}
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_every_player_steps_from_disk(name, browser, exchange, tmp_path):
+    file = tmp_path / f"{name}.html"
+    FAMILY[name](exchange).to_html(file)
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    asked, wrong = [], []
+    page.on("request", lambda one: asked.append(one.url))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
+    page.goto(file.as_uri())
+    page.keyboard.press("Tab")
+    page.keyboard.press("Home")
+    seen = [page.locator(".k8snet-player").inner_text()]
+    page.keyboard.press("ArrowRight")
+    seen.append(page.locator(".k8snet-player").inner_text())
+    page.keyboard.press("ArrowLeft")
+    assert seen[0] != seen[1] and page.locator(".k8snet-player").inner_text() == seen[0]
+    assert (asked, wrong) == ([file.as_uri()], [])
+    page.close()
+
+
+def test_a_large_cluster_scrolls_to_the_packet(browser, tmp_path):
+    """The buttons stay near, and the packet in sight, wherever it is among many nodes."""
+    file = tmp_path / "large.html"
+    exchange = large(120).connect("web2", "backend", port=8080)
+    asked = next(n for n, trace in enumerate(exchange.packets) if len(trace.hops) > 100)
+    play(exchange, asked).to_html(file)
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page.goto(file.as_uri())
+    assert page.locator(".buttons").bounding_box()["y"] < 720
+    page.keyboard.press("Tab")
+    page.keyboard.press("End")
+    page.wait_for_timeout(400)
+    stage, token = (page.locator(at).bounding_box() for at in (".stage", ".token"))
+    assert stage["y"] <= token["y"] <= stage["y"] + stage["height"] - token["height"]
+    assert page.locator(".stage").evaluate("stage => stage.scrollTop") > 0
+    page.close()

@@ -8,25 +8,13 @@ from itertools import combinations
 
 import pytest
 
-from k8snetlib import Cluster
-from k8snetlib.address import Prefix
-from k8snetlib.kube.api import Node, example_spec
 from k8snetlib.views import draw
 from k8snetlib.views.crowd import FULL, MOST, REST, crowd
 from k8snetlib.views.layout import lay_out
 from k8snetlib.views.player import player_data
+from tests.clusters import large
 from tests.views.conftest import nodes_with_pods
 from tests.views.paper import overlap
-
-
-def large(count: int) -> Cluster:
-    """The example cluster with more nodes, which have no pods."""
-    spec = example_spec("host-gw", "none")
-    more = (
-        Node(f"node{n}", f"192.168.66.{(10 if n < 90 else 11) + n}", Prefix.parse(f"10.1.{30 + n}.0/24"))
-        for n in range(4, count + 1)
-    )  # fmt: skip
-    return Cluster(spec._replace(nodes=(*spec.nodes, *more)))
 
 
 @pytest.fixture(scope="module")

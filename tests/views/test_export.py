@@ -13,7 +13,7 @@ import pytest
 
 from k8snetlib.errors import K8sNetError
 from k8snetlib.story import exchange_story
-from k8snetlib.views import draw, export, play
+from k8snetlib.views import Player, draw, export, play
 from k8snetlib.views.palette import COLOURS
 
 SMALL = (
@@ -68,6 +68,11 @@ def test_a_page_without_packets_is_the_still_one(exchange, tmp_path):
     play(nothing).to_html(tmp_path / "a.html")
     page = (tmp_path / "a.html").read_text("utf-8")
     assert "<script" not in page and "No packet was sent" in page
+
+
+def test_a_player_without_a_title_has_its_picture_s(exchange, tmp_path):
+    Player({"packets": []}, draw(exchange)).to_html(tmp_path / "a.html")
+    assert "<h1>TCP SYN: web2 to backend</h1>" in (tmp_path / "a.html").read_text("utf-8")
 
 
 def test_a_picture_becomes_a_page(exchange, tmp_path):

@@ -11,6 +11,7 @@ from k8snetlib import Cluster
 from k8snetlib.errors import K8sNetError
 from k8snetlib.views import draw_mtu, draw_stacks, stacks
 from k8snetlib.views.geometry import text_width
+from k8snetlib.wire import encode
 
 SVG = "{http://www.w3.org/2000/svg}"
 BACKENDS = ("udp", "vxlan", "host-gw")
@@ -54,6 +55,25 @@ def test_the_same_packets_give_the_same_text(clusters, pictures):
         {b: c.clone().connect("web2", "backend", 8080) for b, c in clusters.items()}
     )
     assert again.svg == pictures["stacks"].svg
+
+
+def test_bytes_on_demand(clusters, pictures):
+    """Closed at first; the headers of each backend, one after the other, are its frame."""
+    html = pictures["stacks"].html
+    assert "<details><summary>The bytes of every header</summary>" in html
+    rows = re.findall(r"<tr><td>([\w-]+)</td><td>([^<]+)</td>.*?<code>([0-9a-f ]+)</code>", html)
+    for backend, cluster in clusters.items():
+        exchange = cluster.clone().connect("web2", "backend", 8080)
+        frame = next(f for f in exchange.request.frames if f.netns == "switch")
+        ours = [(name, code) for at, name, code in rows if at == backend]
+        assert bytes.fromhex("".join(code for _, code in ours)) == encode(frame.packet)
+        assert ours[0][0].endswith("Ethernet") and ours[-1][0] == "TCP"
+
+
+def test_a_long_payload_is_cut(clusters):
+    sent = clusters["udp"].clone().ping("web2", "backend", payload=200)
+    html = draw_stacks({"udp": sent}).html
+    assert "… 136 more</code>" in html
 
 
 SIZES = {"big": (16.0, True), "name": (14.0, True), "sub": (12.0, False)}
