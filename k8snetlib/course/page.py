@@ -50,6 +50,9 @@ _STYLE = (
     ".k8snet-report caption{text-align:left;font-weight:600;padding:4px 0}"
     ".k8snet-report th,.k8snet-report td{text-align:left;padding:5px 10px 5px 0;"
     "border-bottom:1px solid var(--line);background:var(--card);vertical-align:top}"
+    # In a narrow column the table scrolls: words broken into letters cannot be read.
+    ".k8snet-report table{min-width:30em}.k8snet-report tbody th{font-weight:600}"
+    ".k8snet-report th .sum{font-weight:400}"
     ".k8snet-report td.num,.k8snet-report th.num{text-align:right;white-space:nowrap}"
 )
 
@@ -61,7 +64,8 @@ def card(inner: str, label: str) -> str:
     """A framed part of a page, with its own style sheet; ``label`` names it for screen readers."""
     return (
         f"<style>{STYLE}</style>"
-        f'<section class="k8snet-report" aria-label="{escape(label, quote=True)}">{inner}</section>'
+        '<div class="k8snet-report" role="group" '
+        f'aria-label="{escape(label, quote=True)}">{inner}</div>'
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from k8snetlib.course.exercise import Exercise, Task
@@ -93,18 +94,23 @@ _HEAD = (
 
 
 def board_html(board: Board) -> str:
-    """The board as an HTML table."""
-    lines, before = [], ""
-    for row in board.rows:
-        name = row.exercise if row.exercise != before else ""
-        before = row.exercise
-        first = f'<th scope="row">{escape(name)}</th>' if name else "<td></td>"
-        lines.append(
-            f"<tr>{first}<td>{escape(row.task)}<br/>{escape(row.title)}</td>"
-            f"<td>{row.level}, {row.minutes} min</td><td>{status_html(row.status)}</td>"
-            f'<td class="num">{row.points} of {row.of}</td></tr>'
-        )
+    """The board as an HTML table: one group of rows an exercise."""
+    bodies = []
+    for name, group in groupby(board.rows, lambda row: row.exercise):
+        rows = [_row_html(row) for row in group]
+        head = f'<th scope="rowgroup" rowspan="{len(rows)}">{escape(name)}</th>'
+        lines = [f"<tr>{head if at == 0 else ''}{row}</tr>" for at, row in enumerate(rows)]
+        bodies.append(f"<tbody>{''.join(lines)}</tbody>")
     news = "".join(f"<p><strong>{escape(line)}</strong></p>" for line in board.news)
     caption = f"<caption>{escape(board.summary)}</caption>"
-    table = f"<table>{caption}{_HEAD}<tbody>{''.join(lines)}</tbody></table>"
-    return card(news + table, "Your progress")
+    table = f"<table>{caption}{_HEAD}{''.join(bodies)}</table>"
+    scroll = f'<div class="pic" tabindex="0" role="group" aria-label="All tasks">{table}</div>'
+    return card(news + scroll, "Your progress")
+
+
+def _row_html(row: Row) -> str:
+    return (
+        f'<th scope="row">{escape(row.task)}<br/><span class="sum">{escape(row.title)}</span></th>'
+        f"<td>{row.level}, {row.minutes} min</td><td>{status_html(row.status)}</td>"
+        f'<td class="num">{row.points} of {row.of}</td>'
+    )

@@ -33,6 +33,7 @@ class Builder(Parts):
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(cluster)
         self._widget: Any = None
+        self._texts: dict[str, tuple[dict[str, Any], str]] = {}
 
     def __repr__(self) -> str:
         return f"{self.picture.text}\n\nObjects: {', '.join(self.objects)}."
@@ -65,8 +66,15 @@ class Builder(Parts):
             "picture": self.picture.svg,
             "nodes": list(self.cluster.nodes),
             "types": list(SERVICE_TYPES),
-            "objects": [[key, yaml_of([document])] for key, document in self.objects.items()],
+            "objects": [[key, self._text(key, each)] for key, each in self.objects.items()],
         }
+
+    def _text(self, key: str, document: dict[str, Any]) -> str:
+        """A document as YAML. PyYAML takes a millisecond or two for each, so they are kept."""
+        known = self._texts.get(key)
+        if known is None or known[0] != document:
+            known = self._texts[key] = document, yaml_of([document])
+        return known[1]
 
     @property
     def widget(self) -> Any:

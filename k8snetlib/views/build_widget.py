@@ -40,15 +40,15 @@ class BuilderWidget(anywidget.AnyWidget):
     def hear(self, message: Mapping[str, str]) -> None:
         """Does what was done in the browser: ``{"do": "pod", "name": …, "port": …, …}`` as the
         verbs of ``Parts`` take it, ``{"do": "remove", "what": …}`` or ``{"do": "reset"}``."""
-        before = set(self.builder.objects)
+        before = {key for key, _ in self.data["objects"]}
         says, refused = "", True
         with self.hold_sync():
             try:
                 says, refused = self._do(message), False
+                self.look()
             except K8sNetError as error:
                 says = str(error)
             finally:
-                self.look()
                 made = [key for key, _ in self.data["objects"] if key not in before]
                 n = self.answer["n"] + 1
                 self.answer = {"n": n, "says": says, "refused": refused, "made": made}

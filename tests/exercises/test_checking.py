@@ -96,8 +96,10 @@ def test_the_board_lists_every_task(course):
     html = well_formed(board_html(now))
     table = html.find(".//table")
     assert table is not None and table.find("caption") is not None
-    assert {th.attrib["scope"] for th in table.iter("th")} == {"col", "row"}
+    assert {th.attrib["scope"] for th in table.iter("th")} == {"col", "row", "rowgroup"}
     assert len(list(table.iter("tr"))) == len(now.rows) + 1
+    groups = [body for body in table if body.tag == "tbody"]
+    assert [len(body) for body in groups] == [len(e.tasks) for e in EXERCISES]
 
 
 def test_broken_progress_is_said_once(course, capsys):
@@ -150,7 +152,7 @@ def test_a_lost_packet_is_shown_as_text_and_picture():
 
 def test_hints_are_nested_so_that_they_open_one_by_one():
     page = well_formed(report_html(judge(LAST, {}).only("04.lookup")))
-    depth, inside = 0, page.find("section/details")
+    depth, inside = 0, page.find("div/details")
     while inside is not None:
         depth, inside = depth + 1, inside.find("details")
     assert depth == 3

@@ -1,0 +1,193 @@
+"""From a key to changed pixels: how long a learner waits for each widget, in a real JupyterLab.
+
+    python benchmarks/bench_widgets.py [COUNT]
+
+Each is driven COUNT times (default 40) with real keys in Debian's Chromium, without a GPU. What is
+measured in the page goes from the key's event until the change has been painted, at the end of its
+frame (a screen has one every 16.7 ms). Printed in milliseconds: the median, and the 90th
+percentile. Beside it the time until the change itself, which leaves out the wait for the screen.
+
+Goals: a step of the player at most 5 ms (it asks nobody), what asks Python at most 60 ms.
+
+It needs an environment with JupyterLab, playwright and Chromium (`make browser` builds one).
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.browser.conftest import (
+    ALL_RAN,
+    CURRENT,
+    FLAGS,
+    Lab,
+    write_notebook,
+)
+
+CELLS = [
+    "from k8snetlib import Cluster\n"
+    "from k8snetlib.views import build, play, prompt\n"
+    "play(Cluster.example().connect('web2', '10.1.20.3', port=8080))",
+    "prompt(Cluster.example(), 'node1')",
+    "build(Cluster.example())",
+]
+#: Begins with the key's event; an observer sees the change in the element that shows it. What is
+#: asked for after a frame's callback comes when the frame has been painted.
+WATCH = """(shown) => {
+    window.unwatch?.();
+    window.times = [];
+    let start = null;
+    const begin = (event) => {
+        if (['Enter', 'ArrowRight', 'ArrowLeft'].includes(event.key)) start = performance.now();
+    };
+    const observer = new MutationObserver(() => {
+        if (start === null) return;
+        const began = start, changed = performance.now() - began, channel = new MessageChannel();
+        start = null;
+        channel.port1.onmessage = () => window.times.push([changed, performance.now() - began]);
+        requestAnimationFrame(() => channel.port2.postMessage(null));
+    });
+    document.addEventListener('keydown', begin, true);
+    observer.observe(document.querySelector(shown),
+        { childList: true, subtree: true, characterData: true });
+    window.unwatch = () => {
+        observer.disconnect();
+        document.removeEventListener('keydown', begin, true);
+    };
+}"""
+
+
+@contextmanager
+def notebook() -> Iterator[Any]:
+    """A page with the widgets, all cells run."""
+    import shutil
+
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        lab = Lab(Path(home))
+        try:
+            lab.wait()
+            write_notebook(lab.folder / "bench.ipynb", CELLS)
+            chromium = shutil.which("chromium")
+            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            page.goto(f"{lab.base}/doc/tree/bench.ipynb?token={lab.token}&reset")
+            idle = f"{CURRENT}?.sessionContext?.session?.kernel?.status === 'idle'"
+            page.wait_for_function(idle, timeout=120_000)
+            run = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
+            page.evaluate(f"() => {{ {run} }}")
+            page.wait_for_timeout(500)
+            page.wait_for_function(ALL_RAN, timeout=120_000)
+            page.wait_for_selector(".k8snet-builder")
+            yield page
+            browser.close()
+        finally:
+            lab.stop()
+
+
+def measured(page: Any, shown: str, count: int, once: Callable[[int], None]) -> list[list[float]]:
+    """Does ``once`` so many times, each after the one before was painted."""
+    page.evaluate(WATCH, shown)
+    for at in range(count):
+        once(at)
+        page.wait_for_function(f"window.times.length > {at}", timeout=30_000)
+    times: list[list[float]] = page.evaluate("window.times")
+    return times
+
+
+def step(page: Any, count: int) -> list[list[float]]:
+    """The player: one step to and fro."""
+    page.locator(".k8snet-player").focus()
+    keys = ("ArrowRight", "ArrowRight", "ArrowLeft")
+    return measured(
+        page, ".k8snet-player .says", count, lambda at: page.keyboard.press(keys[at % 3])
+    )
+
+
+def command(page: Any, count: int, line: str) -> list[list[float]]:
+    """The prompt: Enter at the end of a command."""
+    box = page.locator(".k8snet-prompt .line textarea")
+
+    def once(_: int) -> None:
+        box.fill(line)
+        box.press("Enter")
+
+    return measured(page, ".k8snet-prompt .log", count, once)
+
+
+def refusal(page: Any, count: int) -> list[list[float]]:
+    """The builder: Enter in the form, with a name that is taken."""
+    builder = page.locator(".k8snet-builder")
+    builder.get_by_label("Name", exact=True).fill("web1")
+    name = builder.get_by_label("Name", exact=True)
+    return measured(page, ".k8snet-builder .status", count, lambda _: name.press("Enter"))
+
+
+def pod(page: Any, count: int) -> list[list[float]]:
+    """The builder: a pod more, plugged in and drawn; taken away between two."""
+    builder = page.locator(".k8snet-builder")
+    name = builder.get_by_label("Name", exact=True)
+
+    def once(at: int) -> None:
+        if at:
+            builder.get_by_role("button", name=f"Remove pod/p{at - 1}").click()
+            builder.get_by_text(f'pod "p{at - 1}" deleted.').wait_for()
+        name.fill(f"p{at}")
+        name.press("Enter")
+
+    return measured(page, ".k8snet-builder .status", count, once)
+
+
+def node(page: Any, count: int) -> list[list[float]]:
+    """The builder: a node more, the cluster built anew; the cluster put back between two."""
+    builder = page.locator(".k8snet-builder")
+    builder.get_by_label("New").select_option("node")
+    name = builder.get_by_label("Name", exact=True)
+
+    def once(at: int) -> None:
+        if at:
+            builder.get_by_role("button", name="Reset the cluster").click()
+            builder.get_by_text("The cluster was put back to how it was.").wait_for()
+        name.press("Enter")
+
+    return measured(page, ".k8snet-builder .status", count, once)
+
+
+def say(what: str, times: list[list[float]]) -> None:
+    """Prints a line of the table: what was measured, and both its columns."""
+    changed, painted = (sorted(column) for column in zip(*times, strict=True))
+    cells = [
+        f"{statistics.median(column):7.1f} {column[int(len(column) * 0.9)]:7.1f}"
+        for column in (changed, painted)
+    ]
+    print(f"{what:<38} {cells[0]}   {cells[1]}", flush=True)
+
+
+def main() -> None:
+    """Measures all and prints a table."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 40
+    print(f"{'ms; ' + str(count) + ' times each':<38} until changed     until painted")
+    print(f"{'':<38}  median     p90    median     p90")
+    with notebook() as page:
+        say("player: a step", step(page, count))
+        say("prompt: hostname", command(page, count, "hostname"))
+        page.get_by_role("button", name="Clear the log").click()
+        say("prompt: iptables-save (long)", command(page, count, "iptables-save"))
+        page.get_by_role("button", name="Clear the log").click()
+        say("prompt: ping another node's pod", command(page, count, "ping -c 1 10.1.20.3"))
+        say("builder: a refusal", refusal(page, count))
+        say("builder: a pod more", pod(page, count))
+        say("builder: a node more", node(page, count))
+
+
+if __name__ == "__main__":
+    main()
