@@ -1,7 +1,7 @@
 """What lives here: ``step_backends``: the same packet under several backends, stepped together.
 
 The player once more: every backend is a lane, every step one place on the way (in the pod, at the
-bridge, in the tunnel, between the nodes …), and the packet's headers stand side by side. The places
+bridge, in the tunnel, on the wire …), and the packet's headers stand side by side. The places
 are read from the frames of the walks and from the kind of the device; nothing is known here about a
 backend.
 
@@ -26,7 +26,7 @@ from k8snetlib.views.text import packet_title
 
 #: The places on the way, in order.
 PLACES = (
-    "in the pod", "at its bridge", "in the tunnel", "leaves the node", "between the nodes",
+    "in the pod", "at its bridge", "in the tunnel", "leaves the node", "on the wire",
     "reaches the node", "out of the tunnel", "at the bridge", "in the pod",
 )  # fmt: skip
 _LEFT, _TOP, _WIDE, _GAP, _HIGH, _LANE = 84.0, 40.0, 118.0, 10.0, 42.0, 88.0

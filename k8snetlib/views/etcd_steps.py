@@ -159,7 +159,7 @@ class _Scrubber:
             "anchor": lanes[0], "anchors": lanes[1:],
             "path": f"M{(x - COL - GAP) if at else x - 0.1:g} {y:g}L{x:g} {y:g}", "at": [x, y],
             "verdict": "drop" if bad else "pass", "sign": "✕" if bad else "→",
-            "word": "something ends" if bad else "something begins or stays",
+            "word": "something ends or fails" if bad else "something begins or stays",
             "reason": reason, "by": "", "rules": [], "note": "", "change": "", "see": None,
             "why": None, "fresh": True, "tables": [self._keys(changed), self._flannelds()],
         }  # fmt: skip

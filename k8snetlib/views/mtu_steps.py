@@ -23,7 +23,7 @@ from k8snetlib.views.sheet import Sheet
 HEADERS = 28
 #: Sizes between, to show where nothing changes; the payload of ``ping`` is 56 bytes.
 SOME = (56, 600, 1200, 1350, 2000, 2900, 3000)
-_LEFT, _TOP, _WIDE, _LANE = 92.0, 66.0, 52.0, 46.0
+_LEFT, _TOP, _WIDE, _LANE = 92.0, 66.0, 64.0, 46.0
 
 
 class Tried(NamedTuple):
@@ -186,9 +186,9 @@ def _scene(points: Sequence[int], names: Sequence[str], over: Sequence[frozenset
         lane = Box(4, _TOP + n * _LANE, _LEFT - 8, _LANE - 12)
         sheet.words(lane, Point(8, lane.y + 21), name, "strong")
     said = f"Sizes: {', '.join(map(str, points))}. Lanes: {', '.join(names)}."
-    room = (width, _TOP + len(names) * _LANE)
+    paper = (width, _TOP + len(names) * _LANE)
     style = ".k8snet-svg .over{fill:var(--k-ground);stroke:var(--k-bad);stroke-dasharray:4 3}"
-    return sheet.svg(room, "A ruler of payload sizes", said, style)
+    return sheet.svg(paper, "A ruler of payload sizes", said, style)
 
 
 def _still(data: dict[str, Any], points: Sequence[int]) -> Picture:

@@ -13,7 +13,7 @@ from typing import Any
 
 from k8snetlib.errors import UnknownName
 from k8snetlib.packet import Packet
-from k8snetlib.stages import STAGES
+from k8snetlib.stages import STAGES, is_hook
 from k8snetlib.trace import NO_NAMES, Exchange, Names, Step, Trace
 from k8snetlib.views.chart import Chart, lay_out
 from k8snetlib.views.flow import packet_flow, visits, walk
@@ -49,7 +49,13 @@ def step_rules(what: Trace | Exchange, netns: str) -> Player:
 
 
 def _has_rules(trace: Trace, netns: str) -> bool:
-    return any(step.rules for hop in trace.hops if hop.netns == netns for step in hop.steps)
+    steps = (step for hop in trace.hops if hop.netns == netns for step in hop.steps)
+    return any(step.rules or _stopped_by_policy(step) for step in steps)
+
+
+def _stopped_by_policy(step: Step) -> bool:
+    """A chain without any rule leaves no line in the trace, but its policy may end the packet."""
+    return not step.rules and is_hook(step.stage) and step.verdict != "pass"
 
 
 def rules_data(traces: list[Trace], netns: str, start: int = 0) -> dict[str, Any]:
@@ -89,6 +95,12 @@ def _packet(trace: Trace, netns: str, chart: Chart) -> dict[str, Any]:
             at = {"anchor": here["anchor"], "at": here["at"], "path": way or _stand(here)}
             way = ""
             steps.append(found | at | {"state": states.setdefault(packet, len(states))})
+        if _stopped_by_policy(met.step):
+            base = Asked("policy", *met.step.stage.split(" "), (), 0, 0, None, 0)
+            found = _step(netns, met.step, base, names, count=count, last=True)
+            at = {"anchor": here["anchor"], "at": here["at"], "path": way}
+            way = ""
+            steps.append(found | at | {"state": states.setdefault(met.step.packet, len(states))})
     steps.append(_verdict(steps[-1], sum(hop.evaluated for hop in hops)))
     return {
         "n": trace.n,
@@ -110,7 +122,7 @@ def _step(
     sign, word = _word(one)
     if last and step.verdict != "pass":
         sign, word = VERDICT_WORDS[step.verdict]
-    rows, hit = listing(one, step)
+    rows, hit = listing(one, step) if one.line else ([["", "", step.reason]], 0)
     change = changes(step.before if last else None, step.packet, names)
     tested = "1 rule tested" if one.evaluated == 1 else f"{one.evaluated} rules tested"
     return {
@@ -121,7 +133,7 @@ def _step(
         "verdict": step.verdict if last else "pass",
         "sign": sign,
         "word": word,
-        "reason": effect(one),
+        "reason": effect(one) if one.line else annotate(step.reason, names),
         "by": "",
         "rules": [],
         "note": f"{tested} here, {count} so far in {netns}; {_inside(one)}.",
@@ -161,8 +173,9 @@ def _inside(one: Asked) -> str:
 
 def _verdict(last: dict[str, Any], evaluated: int) -> dict[str, Any]:
     """The step at the end: what all of it came to."""
+    tests = "test" if evaluated == 1 else "tests"
     fate = {"drop": "dropped", "error": "rejected"}.get(last["verdict"], "let through")
-    said = f"Verdict of {last['netns']}: the packet is {fate}, after {evaluated} tests of rules"
+    said = f"Verdict of {last['netns']}: the packet is {fate}, after {evaluated} {tests} of rules"
     sign, word = VERDICT_WORDS[last["verdict"]]
     x, y = last["at"]
     return last | {

@@ -86,6 +86,16 @@ def test_the_still_picture_says_the_same(exchange):
     assert repr(player) == bundle["text/plain"]
 
 
+def test_the_policy_of_an_empty_chain():
+    cluster = Cluster.example("host-gw", "none", flanneld="--iptables-forward-rules=false")
+    cluster["node1"].sh("iptables -P FORWARD DROP")
+    lost = cluster.ping("web2", "backend").request
+    steps = step_rules(lost, "node1").data["packets"][0]["steps"]
+    assert steps[-2]["reason"] == "filter FORWARD throws it away: policy of FORWARD"
+    assert (steps[-2]["verdict"], steps[-2]["word"]) == ("drop", "dropped")
+    assert "the packet is dropped" in steps[-1]["reason"]
+
+
 @pytest.mark.parametrize("netns", ["web2", "switch"])
 def test_no_rule_there(exchange, netns):
     with pytest.raises(UnknownName):
