@@ -219,8 +219,12 @@ function render({ model, el }) {
     token.classList.toggle("bad", ["drop", "error"].includes(now.verdict));
     token.setAttribute("transform", `translate(${now.at[0]} ${now.at[1]})`);
     token.style.transform = `translate(${now.at[0]}px, ${now.at[1]}px)`;
+  }
+
+  // Asks for sizes, so it comes after all changes: the page is laid out once a step, not twice.
+  function keepInSight() {
     if (stage.scrollWidth > stage.clientWidth + 2) {
-      const x = (now.at[0] / scene.viewBox.baseVal.width) * stage.scrollWidth;
+      const x = (steps()[step].at[0] / scene.viewBox.baseVal.width) * stage.scrollWidth;
       stage.scrollLeft = x - stage.clientWidth / 2;
     }
     if (stage.scrollHeight > stage.clientHeight + 2) {
@@ -325,6 +329,7 @@ function render({ model, el }) {
     showWhy();
     showTables();
     showHeaders();
+    keepInSight();
   }
 
   function go(to) {
@@ -389,7 +394,7 @@ function render({ model, el }) {
 
   show();
   el.append(root);
-  requestAnimationFrame(showPath);
+  requestAnimationFrame(keepInSight);
   return () => clearInterval(timer);
 }
 

@@ -96,8 +96,8 @@ def _packet(trace: Trace, netns: str, chart: Chart) -> dict[str, Any]:
             way = ""
             steps.append(found | at | {"state": states.setdefault(packet, len(states))})
         if _stopped_by_policy(met.step):
-            table, _, hook = met.step.stage.partition(" ")
-            base = Asked("policy", table, hook, (), 0, 0, None, 0)
+            table, _, chain = met.step.stage.partition(" ")
+            base = Asked("policy", table, chain, (), 0, 0, None, 0)
             found = _step(netns, met.step, base, names, count=count, last=True)
             at = {"anchor": here["anchor"], "at": here["at"], "path": way}
             way = ""

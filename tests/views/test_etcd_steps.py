@@ -36,6 +36,10 @@ def test_keys_are_those_of_that_revision(make):
         told = [row for row in step["tables"][0]["rows"] if row[4] != "deleted"]
         assert [[kv.key.decode(), kv.value.decode(), f"{kv.lease:x}" if kv.lease else "none"]
                 for kv in live] == [[PREFIX + row[0], row[1], row[3]] for row in told]  # fmt: skip
+        new = [row[2] for row, mark in zip(*(step["tables"][0][k] for k in ("rows", "marks")),
+                                           strict=True) if mark == "new"]  # fmt: skip
+        assert all(made.endswith(f"changed {revision}") for made in new)
+        assert len(new) + len(step["tables"][0]["rows"]) - len(told) == step["reason"].count(": ")
     assert revisions == sorted(set(revisions)) and len(revisions) >= 4
 
 

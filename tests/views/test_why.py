@@ -89,6 +89,16 @@ def test_why_a_rule_was_passed_over(exchange, rule, said):
     assert why_not(parse_rule(rule), packet, "PREROUTING", "docker0") == said
 
 
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [("-o eth0 -j ACCEPT", "not leaving by eth0"), ("! -o flannel0 -j ACCEPT", "leaving by flannel0"),
+     ("-o flannel0 -j ACCEPT", "")],
+)  # fmt: skip
+def test_the_device_by_which_a_packet_leaves(exchange, rule, said):
+    packet = next(s.packet for s in exchange.request.steps if s.stage == "route")
+    assert why_not(parse_rule(rule), packet, "POSTROUTING", "flannel0") == said
+
+
 def test_each_command_shows_the_entry_that_decided(walked):
     cluster, exchanges = walked
     kinds = set()
