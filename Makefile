@@ -52,9 +52,10 @@ lessons: env-test  ## runs every lesson and compares every output with the store
 notebooks: env-test  ## executes the lessons in place and stores their outputs
 	$(TEST) tools/notebooks.py notebooks
 
-bench: env-test  ## measures; prints medians and ratios
-	@for script in benchmarks/bench_*.py; do \
+bench: env-test env-browser  ## measures; prints medians and ratios
+	@for script in $(filter-out %/bench_widgets.py,$(wildcard benchmarks/bench_*.py)); do \
 	  echo "== $$script"; $(TEST) "$$script" || exit 1; done
+	@echo "== benchmarks/bench_widgets.py"; $(BROWSER) benchmarks/bench_widgets.py
 
 mutate: env-test  ## plants faults in linux/: which do the tests miss? (MUTANTS=400 SEED=1 FILES="bridge.py")
 	$(TEST) tools/mutate.py --mutants $(MUTANTS) --seed $(SEED) --files $(FILES)
