@@ -185,7 +185,7 @@ def _scene(lanes: list[Lane]) -> str:
         for at, frame in enumerate(lane.frames):
             box = Box(_LEFT + at * (_WIDE + _GAP), y, _WIDE, _HIGH)
             with sheet.group(f"{lane.name}:{at}"):
-                sheet.box(box, "card" if frame else "none", 8)
+                sheet.box(box, "card" if frame else "absent", 8)
                 where = Point(box.x + _WIDE / 2, y + 17)
                 if frame is None:
                     sheet.words(box, Point(where.x, y + 25), "not there", "small", "middle")
@@ -197,7 +197,7 @@ def _scene(lanes: list[Lane]) -> str:
         for lane in lanes
     )
     title = "The way of one packet under several backends"
-    style = ".k8snet-svg .none{fill:none;stroke:var(--k-line);stroke-dasharray:4 4}"
+    style = ".k8snet-svg .absent{fill:none;stroke:var(--k-line);stroke-dasharray:4 4}"
     return sheet.svg((width, _TOP + len(lanes) * _LANE), title, f"{told}.", style)
 
 

@@ -35,8 +35,8 @@ STATION, BRIDGE, OWN = (14.0, 46.0), (118.0, 48.0), (224.0, 44.0)
 #: Where a frame runs inside the bridge, below its name; and how far it stands from a station.
 LANE, OFF = BRIDGE[0] + 35, 24.0
 STYLE = (
-    ".k8snet-svg .pod{fill:var(--k-pod-fill);stroke:var(--k-pod);stroke-width:1.6}"
-    ".k8snet-svg .bridge{fill:var(--k-pod-band);stroke:var(--k-pod);stroke-width:1.6}"
+    ".k8snet-svg .plugged{fill:var(--k-pod-fill);stroke:var(--k-pod);stroke-width:1.6}"
+    ".k8snet-svg .span{fill:var(--k-pod-band);stroke:var(--k-pod);stroke-width:1.6}"
 )
 
 
@@ -314,14 +314,14 @@ def _scene(seats: list[Seat], bridge: str, netns: str) -> str:
             top, bottom = BRIDGE[0] + BRIDGE[1], OWN[0]
         sheet.line((Point(seat.x, top), Point(seat.x, bottom)), "edge")
     with sheet.group("bridge"):
-        sheet.box(box, "bridge", 8)
+        sheet.box(box, "span", 8)
         sheet.words(box, Point(box.x + 10, box.y + 20), bridge, "strong")
         sheet.words(box, Point(box.right - 10, box.y + 20), f"bridge of {netns}", "small", "end")
     for seat in seats:
         top, height = STATION if seat.port else OWN
         at = Box(seat.x - WIDE / 2, top, WIDE, height)
         with sheet.group(f"port:{seat.port}"):
-            sheet.box(at, "pod" if seat.port else "card", 8)
+            sheet.box(at, "plugged" if seat.port else "card", 8)
             said = seat.station if seat.port else f"{netns} itself"
             sheet.words(at, Point(seat.x, top + 20), said, "strong", "middle")
             below = f"at {seat.port}" if seat.port else "its IP stack"

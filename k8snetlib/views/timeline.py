@@ -36,7 +36,7 @@ STYLE = (
     ".k8snet-svg .key{fill:var(--k-pod-fill);stroke:var(--k-pod);stroke-width:1.6}"
     ".k8snet-svg .gone{fill:var(--k-ground);stroke:var(--k-bad);stroke-width:2.4;"
     "stroke-dasharray:5 3}"
-    ".k8snet-svg .daemon{fill:var(--k-process-fill);stroke:var(--k-process);stroke-width:1.6}"
+    ".k8snet-svg .told{fill:var(--k-process-fill);stroke:var(--k-process);stroke-width:1.6}"
     ".k8snet-svg .store{fill:var(--k-process-fill);stroke:var(--k-process);stroke-width:1.4}"
     ".k8snet-svg .life{fill:none;stroke:var(--k-pod);stroke-width:5}"
     ".k8snet-svg .guide{fill:none;stroke:var(--k-hairline);stroke-width:1.5}"
@@ -256,7 +256,7 @@ class _Drawing:
 
     def _cell(self, box: Box, kind: str, found: list[Entry]) -> None:
         sheet = self.sheet
-        style = "key" if kind == "etcd" else "daemon"
+        style = "key" if kind == "etcd" else "told"
         style = "gone" if any(entry.bad for entry in found) else style
         sheet.box(box, style, 7)
         lines = [("✕ " if entry.bad else "") + _short(entry) for entry in found]
