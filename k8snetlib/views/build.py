@@ -10,11 +10,11 @@ What may not live here: what becomes of a wish (see ``parts``).
 from __future__ import annotations
 
 from html import escape
-from importlib.resources import files
 from typing import Any
 
 from k8snetlib.cluster import Cluster
 from k8snetlib.kube.manifests import yaml_of
+from k8snetlib.views.live import bundle
 from k8snetlib.views.marks import FONT
 from k8snetlib.views.palette import theme_css
 from k8snetlib.views.parts import SERVICE_TYPES, Parts
@@ -88,21 +88,9 @@ class Builder(Parts):
         return self._widget
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle: dict[str, Any] = {"text/html": self.html, "text/plain": repr(self)}
-        widget = self.widget
-        if widget is None:
-            return bundle
-        widget.look()
-        shown = widget._repr_mimebundle_(**options)
-        live, metadata = shown if isinstance(shown, tuple) else (shown, {})
-        both = {**live, **bundle}
-        return (both, metadata) if metadata else both
-
-
-def builder_style() -> str:
-    """The builder's whole style sheet: the palette, and ``build.css``."""
-    sheet = files("k8snetlib.views").joinpath("build.css").read_text(encoding="utf-8")
-    return f"{theme_css()}.k8snet-builder{{font-family:{FONT}}}\n{sheet}"
+        if self.widget is not None:
+            self.widget.look()
+        return bundle({"text/html": self.html, "text/plain": repr(self)}, self.widget, options)
 
 
 def build(cluster: Cluster | None = None) -> Builder:

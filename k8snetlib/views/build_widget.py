@@ -13,7 +13,7 @@ import anywidget
 import traitlets
 
 from k8snetlib.errors import K8sNetError
-from k8snetlib.views.build import builder_style
+from k8snetlib.views.live import style
 
 if TYPE_CHECKING:
     from k8snetlib.views.build import Builder
@@ -24,7 +24,7 @@ class BuilderWidget(anywidget.AnyWidget):
     wish: ``says``, whether it was ``refused``, the object that it ``made``, and a number ``n``."""
 
     _esm = files("k8snetlib.views").joinpath("build.js").read_text(encoding="utf-8")
-    _css = builder_style()
+    _css = style("builder")
     data: Any = traitlets.Dict().tag(sync=True)
     answer: Any = traitlets.Dict().tag(sync=True)
 

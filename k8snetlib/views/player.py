@@ -52,8 +52,7 @@ from k8snetlib.views.flow_steps import at_kernel
 from k8snetlib.views.geometry import number, path_data
 from k8snetlib.views.headers import changes, state
 from k8snetlib.views.layout import lay_out
-from k8snetlib.views.marks import FONT
-from k8snetlib.views.palette import theme_css
+from k8snetlib.views.live import bundle, style
 from k8snetlib.views.picture import Picture, Which, choose, draw
 from k8snetlib.views.plan import Layout
 from k8snetlib.views.text import (
@@ -184,12 +183,6 @@ def _awaited(exchange: Exchange, spot: Spot) -> int | None:
     return None
 
 
-def player_style() -> str:
-    """The player's whole style sheet: the palette, and ``player.css``."""
-    sheet = files("k8snetlib.views").joinpath("player.css").read_text(encoding="utf-8")
-    return f"{theme_css()}.k8snet-player{{font-family:{FONT}}}\n{sheet}"
-
-
 class Player:
     """The step player of one exchange.
 
@@ -224,14 +217,7 @@ class Player:
         return self._widget
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle: dict[str, Any] = dict(self.still._repr_mimebundle_())
-        widget = self.widget
-        if widget is None:
-            return bundle
-        shown = widget._repr_mimebundle_(**options)
-        live, metadata = shown if isinstance(shown, tuple) else (shown, {})
-        both = {**live, **bundle}
-        return (both, metadata) if metadata else both
+        return bundle(dict(self.still._repr_mimebundle_()), self.widget, options)
 
     def to_html(self, path: str | PathLike[str]) -> None:
         """Writes a page in which this player works, with the whole walk in words below it.
@@ -250,7 +236,7 @@ class Player:
         if self.data["packets"]:
             script = files("k8snetlib.views").joinpath("player.js").read_text(encoding="utf-8")
         title = self.data.get("title") or self.still.title
-        export.write(path, export.page(title, body, player_style(), script, self.data))
+        export.write(path, export.page(title, body, style("player"), script, self.data))
 
     def to_svg(self, path: str | PathLike[str], theme: str = "") -> None:
         """Writes the still picture, as ``Picture.to_svg`` does."""

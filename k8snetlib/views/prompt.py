@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import json
 from html import escape
-from importlib.resources import files
 from typing import Any
 
 from k8snetlib.cluster import Cluster
 from k8snetlib.views.console import Console
+from k8snetlib.views.live import bundle
 from k8snetlib.views.marks import FONT
 from k8snetlib.views.palette import theme_css
 
@@ -113,27 +113,15 @@ class Prompt(Console):
         return self._widget
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle: dict[str, Any] = {"text/html": self.html, "text/plain": repr(self)}
-        widget = self.widget
-        if widget is None:
-            return bundle
-        widget.look()
-        shown = widget._repr_mimebundle_(**options)
-        live, metadata = shown if isinstance(shown, tuple) else (shown, {})
-        both = {**live, **bundle}
-        return (both, metadata) if metadata else both
+        if self.widget is not None:
+            self.widget.look()
+        return bundle({"text/html": self.html, "text/plain": repr(self)}, self.widget, options)
 
 
 def _values(commands: list[dict[str, str]]) -> str:
     """The commands as a list that Python reads."""
     lines = "".join(f"    {json.dumps(one, ensure_ascii=False)},\n" for one in commands)
     return f"[\n{lines}]"
-
-
-def prompt_style() -> str:
-    """The prompt's whole style sheet: the palette, and ``prompt.css``."""
-    sheet = files("k8snetlib.views").joinpath("prompt.css").read_text(encoding="utf-8")
-    return f"{theme_css()}.k8snet-prompt{{font-family:{FONT}}}\n{sheet}"
 
 
 def prompt(cluster: Cluster, machine: str = "") -> Prompt:

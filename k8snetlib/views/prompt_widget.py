@@ -13,7 +13,7 @@ import anywidget
 import traitlets
 
 from k8snetlib.errors import K8sNetError
-from k8snetlib.views.prompt import prompt_style
+from k8snetlib.views.live import style
 
 if TYPE_CHECKING:
     from k8snetlib.views.prompt import Prompt
@@ -24,7 +24,7 @@ class PromptWidget(anywidget.AnyWidget):
     ``answered`` counts the messages, so that the browser knows that its own was heard."""
 
     _esm = files("k8snetlib.views").joinpath("prompt.js").read_text(encoding="utf-8")
-    _css = prompt_style()
+    _css = style("prompt")
     data: Any = traitlets.Dict().tag(sync=True)
     says: Any = traitlets.Unicode().tag(sync=True)
     answered: Any = traitlets.Int().tag(sync=True)

@@ -12,12 +12,12 @@ from typing import Any
 import anywidget
 import traitlets
 
-from k8snetlib.views.player import player_style
+from k8snetlib.views.live import style
 
 
 class PlayerWidget(anywidget.AnyWidget):
     """The live player. ``data`` is what ``player.player_data`` returns; it never changes."""
 
     _esm = files("k8snetlib.views").joinpath("player.js").read_text(encoding="utf-8")
-    _css = player_style()
+    _css = style("player")
     data: Any = traitlets.Dict().tag(sync=True)

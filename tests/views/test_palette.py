@@ -10,16 +10,16 @@ from k8snetlib.views import chart, scene, sheet, xray
 from k8snetlib.views.bands import BANDS_STYLE
 from k8snetlib.views.chain_map import STYLE as CHAIN_STYLE
 from k8snetlib.views.grid import GRID_STYLE
+from k8snetlib.views.live import style
 from k8snetlib.views.matrix import MATRIX_STYLE
 from k8snetlib.views.palette import COLOURS, TEXT_ON, contrast, theme_css
 from k8snetlib.views.picture import FIGURE_STYLE
-from k8snetlib.views.player import player_style
 
 STYLES = "".join(
     (
         scene.STYLE,
         FIGURE_STYLE,
-        player_style(),
+        style("player"),
         sheet.STYLE,
         chart.STYLE,
         xray.STYLE,
