@@ -81,7 +81,8 @@ class Fields:
     def _get(self, key: str, kind: type | tuple[type, ...], what: str) -> Any:
         value = self.data.get(key)
         if value is None:
-            raise self.error(key, "is missing.")
+            near = nearest(key, tuple(map(str, self.data)), 1)
+            raise self.error(key, "is missing.", f"There is '{near[0]}'." if near else "")
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise self.error(key, f"must be {what}, not {value!r}.")
         return value

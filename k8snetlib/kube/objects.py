@@ -9,6 +9,7 @@ What may not live here: files and YAML (see ``manifests``), what only all object
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -165,9 +166,27 @@ def parse(doc: Fields, objects: Objects) -> None:
     if parser is None:
         objects.passed_over.append(doc.place.what)
         return
+    _check_name(doc.fields("metadata"), kind)
     if parser is not cluster_network:
         objects.once(doc, doc.place.what)
     parser(doc, objects)
+
+
+def _check_name(metadata: Fields, kind: str) -> None:
+    """The API server takes DNS names only: RFC 1035 for a Service, RFC 1123 for all else."""
+    name = metadata.text("name")
+    letter = "[a-z]" if kind == "Service" else "[a-z0-9]"
+    label = f"{letter}([-a-z0-9]*[a-z0-9])?"
+    if kind == "Service":
+        pattern, most, hint = label, 63, "a letter first, then"
+    else:
+        pattern, most, hint = rf"{label}(\.{label})*", 253, ""
+    if len(name) > most or not re.fullmatch(pattern, name):
+        shown = name if len(name) <= 40 else f"{name[:37]}…"
+        hint = f"At most {most} characters: {hint} small letters, digits and hyphens".replace(
+            "  ", " "
+        )
+        raise metadata.error("name", f"is '{shown}', which is no name for a {kind}.", f"{hint}.")
 
 
 def _item(item: Fields, kind: str, version: str) -> Fields:

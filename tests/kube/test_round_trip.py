@@ -42,7 +42,7 @@ ports = many(ContainerPort, numbers, protocols, words, st.sampled_from([0, 80, 4
 containers = many(Container, words, listens, ports, low=1, unique_by=lambda c: c.name)
 service_ports = many(
     ServicePort, words, st.sampled_from(["tcp", "udp", "sctp"]), numbers, numbers | words,
-    low=1, unique_by=lambda p: p.name,
+    low=1, unique_by=(lambda p: p.name, lambda p: (p.proto, p.port)),
 )  # fmt: skip
 
 

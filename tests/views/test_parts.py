@@ -21,7 +21,7 @@ def sent(builder, source: str, target: str, port: int = 80) -> str:
 
 def test_a_pod_where_it_was_asked_for(builder):
     said = builder.add_pod("late", 8080, "node3", "app=backend")
-    assert said == "pod/late runs on node3 with 10.1.30.3."
+    assert said == "pod/late runs on node3 with 10.1.30.3, behind backend-svc."
     assert sent(builder, "web1", "late", 8080) == "delivered"
     assert sent(builder, "web1", "late", 80) == "refused", "nobody listens there"
 
