@@ -148,7 +148,11 @@ def _verify_in_a_process(prefix: str) -> subprocess.Popen[bytes]:
         "from k8snetlib.lab.verify import Send, verify\n"
         f"verify(Cluster.example('udp'), [Send('web2', '10.1.20.3', 8080)] * 200, prefix='{prefix}')\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stderr=subprocess.DEVNULL,
+        # What runs in the background of a shell ignores SIGINT, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     deadline = time.monotonic() + 60
     while len(_namespaces(prefix)) < 12 and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -164,7 +168,10 @@ def test_an_interrupted_verify_leaves_nothing_behind(number: signal.Signals) -> 
     process = _verify_in_a_process(prefix)
     time.sleep(0.3)
     process.send_signal(number)
-    process.wait(20)
+    try:
+        process.wait(20)
+    finally:
+        process.kill()
     assert not _namespaces(prefix)
     assert not Path(f"/run/{prefix.rstrip('-')}").exists()
 
