@@ -91,6 +91,7 @@ def test_why_by_keyboard(page, exchange):
     summary.press("Enter")
     why = steps[at]["why"]
     tables = player.locator(".because table")
+    tables.first.wait_for()  # a browser tells of the opening a moment later
     assert tables.count() == len(why["chains"])
     for chain, table in zip(why["chains"], tables.all(), strict=True):
         assert table.locator("caption").inner_text() == chain["name"]
@@ -113,6 +114,7 @@ def test_why_by_mouse(page, exchange):
     details = player.locator("details.whybox")
     if not details.evaluate("details => details.open"):
         player.locator(".whybox summary").click()
+    player.locator(".because li").first.wait_for()
     commands = player.locator(".because li").all_inner_texts()
     assert commands == ["ip route get 10.96.0.10", "ip route"]
     assert "See it yourself, on web2" in player.locator(".because").inner_text()
