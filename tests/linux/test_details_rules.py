@@ -177,7 +177,7 @@ def test_nothing_leaves_when_nat_has_no_port_left() -> None:
     assert exchange.outcome == "dropped"
     assert exchange.request is not None
     assert exchange.request.last.stage == "nat POSTROUTING"
-    assert "no port from 2000 to 2001" in exchange.reason
+    assert "no UDP port from 2000 to 2001" in exchange.reason
 
 
 def test_a_translation_that_changes_nothing_passes_and_says_so() -> None:
