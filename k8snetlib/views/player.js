@@ -223,8 +223,9 @@ function render({ model, el }) {
 
   // Asks for sizes, so it comes after all changes: the page is laid out once a step, not twice.
   function keepInSight() {
+    const now = steps()[step];
     if (stage.scrollWidth > stage.clientWidth + 2) {
-      const x = (steps()[step].at[0] / scene.viewBox.baseVal.width) * stage.scrollWidth;
+      const x = (now.at[0] / scene.viewBox.baseVal.width) * stage.scrollWidth;
       stage.scrollLeft = x - stage.clientWidth / 2;
     }
     if (stage.scrollHeight > stage.clientHeight + 2) {
