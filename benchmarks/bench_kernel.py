@@ -2,7 +2,7 @@
 
     sudo python benchmarks/bench_kernel.py
 
-The example cluster with flannel's vxlan backend and the recorded rules of kube-proxy. The kernel's
+The example cluster with flannel's vxlan backend and kube-proxy's own rules. The kernel's
 figure is a Python client's ``connect`` in the pod's namespace: three packets. The model's is a
 whole ``Cluster.connect``, every decision with its reason, and the same divided by the packets that
 were walked: those that the exchange shows, and the teardown's.
@@ -17,8 +17,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench_walk import PATHS, connection, ruled_cluster
+from bench_walk import PATHS, connection
 
+from k8snetlib import Cluster
 from k8snetlib.lab.script import script
 
 CLIENT = """
@@ -57,7 +58,7 @@ def main() -> None:
     if os.geteuid():
         print("Not measured: this needs root, for it makes network namespaces.")
         return
-    cluster = ruled_cluster("vxlan")
+    cluster = Cluster.example("vxlan")
     for source, target, port in PATHS.values():
         cluster.connect(source, target, port)
     prefix = f"k8sb-{os.getpid()}-"

@@ -155,7 +155,7 @@ _number = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def open_notebook(lab: Lab, browser: Any) -> Iterator[Callable[..., Any]]:
-    pages = []
+    pages: list[Any] = []
 
     def open_(sources: list[str] | Path, **options: Any) -> Any:
         if isinstance(sources, Path):
@@ -182,9 +182,22 @@ def open_notebook(lab: Lab, browser: Any) -> Iterator[Callable[..., Any]]:
         run_all(page)
         return page
 
+    def close_all() -> None:
+        """Ends the kernels and closes the pages: each costs time as long as it is there."""
+        while pages:
+            page = pages.pop()
+            page.evaluate(f"{CURRENT}?.sessionContext?.shutdown()")
+            page.close()
+
+    open_.close_all = close_all  # type: ignore[attr-defined]
     yield open_
-    for page in pages:
-        page.close()
+    close_all()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _pages_of_one_module(open_notebook: Any) -> Iterator[None]:
+    yield
+    open_notebook.close_all()
 
 
 def set_theme(page: Any, theme: str) -> None:

@@ -5,6 +5,7 @@ Screenshots of each lesson in the light and the dark theme are kept as artefacts
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,12 @@ pytestmark = pytest.mark.browser
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 EXERCISES = sorted((ROOT / "exercises").glob("*/exercise.ipynb"))
 OURS = [".k8snet-player", ".k8snet-figure", ".k8snet-card", ".k8snet-report"]
+
+
+@pytest.fixture(autouse=True)
+def _one_page_at_a_time(open_notebook: Any) -> Iterator[None]:
+    yield
+    open_notebook.close_all()
 
 
 def serious(page: Any) -> list[str]:
