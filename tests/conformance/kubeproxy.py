@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from k8snetlib.kube.api import Endpoint, EndpointSlice, Service
@@ -10,7 +10,7 @@ from k8snetlib.kube.fields import Fields, Place
 from k8snetlib.kube.proxy.config import Detector, NodePortAddresses, ProxyConfig
 from k8snetlib.kube.proxy.state import EndpointsMap, ServiceMap, endpoints_map, service_map
 from k8snetlib.kube.service_objects import endpoint_slice, service
-from tests.conformance.case import NotUnderstood, known
+from tests.conformance.case import Case, NotUnderstood, known
 
 ORIGIN = {"id", "test", "file", "case", "note"}
 OPTIONS = {
@@ -160,3 +160,23 @@ def _generated(pattern: str, count: int) -> Iterable[str]:
         if "{" in text:
             raise NotUnderstood(f"the pattern {pattern}")
         yield text
+
+
+def cases_in_steps(
+    document: Mapping[str, Any], make: Callable[[Mapping[str, Any]], Any]
+) -> Iterator[Case]:
+    """A case for each test of a file whose tests are options and steps. ``make(test)`` sets one up;
+    it then takes every step (``step``) and counts what it asserted (``count``)."""
+    known(document, {"source", "schema", "tests", "note"})
+    for test in document["tests"]:
+        yield Case(str(test["id"]).replace(" ", "-"), lambda t=test: _in_steps(t, make))
+
+
+def _in_steps(
+    test: Mapping[str, Any], make: Callable[[Mapping[str, Any]], Any]
+) -> tuple[int, tuple[str, ...]]:
+    known(test, ORIGIN | {"options", "steps", "derived", "origin"})
+    run = make(test)
+    for step in test["steps"]:
+        run.step(step)
+    return run.count, ()

@@ -14,7 +14,7 @@ from k8snetlib.linux.netfilter.tables import Ruleset
 from k8snetlib.linux.netfilter.written import WrittenChain, read_spec
 from k8snetlib.linux.netns import Netns
 from tests.conformance.case import Case, NotUnderstood, known
-from tests.conformance.kubeproxy import ORIGIN, Objects, config
+from tests.conformance.kubeproxy import Objects, cases_in_steps, config
 from tests.conformance.tracer import Flow, Tracer
 
 #: Chains whose rules come in the order of Services, which says nothing.
@@ -226,17 +226,6 @@ EXPECTATIONS: dict[str, Callable[[_Run, Any], int]] = {
 }
 
 
-def _case(test: Mapping[str, Any]) -> tuple[int, tuple[str, ...]]:
-    known(test, ORIGIN | {"options", "steps", "derived", "origin"})
-    run = _Run(test)
-    for step in test["steps"]:
-        run.step(step)
-    return run.count, ()
-
-
 def cases(document: Mapping[str, Any]) -> Iterator[Case]:
     """A case for each test."""
-    known(document, {"source", "schema", "tests", "note"})
-    for test in document["tests"]:
-        name = str(test["id"]).replace(" ", "-")
-        yield Case(name, lambda t=test: _case(t))
+    return cases_in_steps(document, _Run)

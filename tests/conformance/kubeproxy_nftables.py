@@ -15,7 +15,7 @@ from k8snetlib.linux.nftables.listing import list_chain, list_set
 from k8snetlib.linux.nftables.ruleset import Nftables
 from k8snetlib.linux.nftables.table import Table
 from tests.conformance.case import Case, NotUnderstood, known
-from tests.conformance.kubeproxy import ORIGIN, Objects, config
+from tests.conformance.kubeproxy import Objects, cases_in_steps, config
 from tests.conformance.nftrace import NftTracer
 from tests.conformance.tracer import Flow
 
@@ -207,16 +207,6 @@ EXPECTATIONS: dict[str, Callable[[_Run, Any], int]] = {
 }
 
 
-def _case(test: Mapping[str, Any]) -> tuple[int, tuple[str, ...]]:
-    known(test, ORIGIN | {"options", "steps", "derived", "origin"})
-    run = _Run(test)
-    for step in test["steps"]:
-        run.step(step)
-    return run.count, ()
-
-
 def cases(document: Mapping[str, Any]) -> Iterator[Case]:
     """A case for each test."""
-    known(document, {"source", "schema", "tests", "note"})
-    for test in document["tests"]:
-        yield Case(str(test["id"]).replace(" ", "-"), lambda t=test: _case(t))
+    return cases_in_steps(document, _Run)
