@@ -45,6 +45,29 @@ def hosts(value: Any) -> Any:
     return sorted({name if isinstance(name, str) else repr(name) for name in map(host, value)})
 
 
+_OUTCOMES = {
+    "answered": "delivered", "arrives": "delivered", "connected": "delivered", "ok": "delivered",
+    "works": "delivered", "reset": "refused", "connection refused": "refused", "rst": "refused",
+}  # fmt: skip
+
+
+def outcome(value: Any) -> Any:
+    """``delivered`` or ``refused`` from the words that people use for it; other words stay."""
+    text = words(value)
+    return _OUTCOMES.get(text.lower(), text.lower()) if isinstance(text, str) else value
+
+
+def address(value: Any, names: Names) -> Any:
+    """The one address in a text: ``10.1.15.2`` from ``10.1.15.2/24``, ``10.1.15.2 (web2)`` or, if
+    ``names`` knows one address of that name, ``web2``."""
+    text = words(value)
+    if not isinstance(text, str):
+        return value
+    found = re.findall(r"\d+\.\d+\.\d+\.\d+", text)
+    known = found or [ip for ip, name in names.ips.items() if name == host(text)]
+    return known[0] if len(known) == 1 else text
+
+
 def owner(value: Any, names: Names) -> Any:
     """``node1:eth0`` from itself, or from the MAC address that it owns."""
     text = words(value)

@@ -197,6 +197,9 @@ def test_a_lease(text):
         (forms.hosts, "node1, node2", ["node1", "node2"]),
         (forms.hosts, "node2 and node1", ["node1", "node2"]),
         (forms.hosts, ["node2", "node1", "node2"], ["node1", "node2"]),
+        (forms.outcome, " Connection  refused", "refused"),
+        (forms.outcome, "answered", "delivered"),
+        (forms.outcome, "Lost", "lost"),
         (forms.whole, " 62 ", 62),
         (forms.whole, "six", "six"),
         (forms.route, "nonsense", "nonsense"),
@@ -208,10 +211,29 @@ def test_a_reader(read, value, expected):
     assert read(value) == expected
 
 
-@pytest.mark.parametrize("read", [forms.route, forms.lease, forms.host, forms.hosts, forms.whole])
+@pytest.mark.parametrize(
+    "read",
+    [forms.route, forms.lease, forms.host, forms.hosts, forms.whole, forms.outcome],
+)
 @pytest.mark.parametrize("value", [None, 7, [], [1, None], {}, {"a": 1}, b"x", Other("x"), 1.5])
 def test_no_reader_raises(read, value):
     read(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("10.1.15.2/24", "10.1.15.2"),
+        (" 10.1.15.2 (web2)", "10.1.15.2"),
+        ("pod/web2", "10.1.15.2"),
+        ("10.1.15.2 or 10.1.15.3", "10.1.15.2 or 10.1.15.3"),
+        ("somebody", "somebody"),
+        (None, None),
+        (7, 7),
+    ],
+)
+def test_an_address(value, expected):
+    assert forms.address(value, Names({}, {"10.1.15.2": "web2"})) == expected
 
 
 @pytest.mark.parametrize(
