@@ -17,6 +17,9 @@ from k8snetlib.trace import Names
 
 _PREFIX = re.compile(r"\d+\.\d+\.\d+\.\d+/\d+")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+(?![\d/.])")
+_ENTRY = re.compile(
+    r"(?:[\da-f]{2}:){5}[\da-f]{2}|\d+\.\d+\.\d+\.\d+(?:/\d+)?|[a-z][\w-]*:[a-z][\w.-]*"
+)
 
 
 def whole(value: Any) -> Any:
@@ -74,6 +77,40 @@ def owner(value: Any, names: Names) -> Any:
     if not isinstance(text, str):
         return value
     return names.mac(text.lower().replace("-", ":")) if text.count(":") != 1 else text.lower()
+
+
+def entry(value: Any) -> Any:
+    """The networks, IPv4 addresses, MAC addresses and ``NAMESPACE:DEVICE`` names of an entry, in
+    their order; other words do not count.
+
+    ``10.1.20.0 lladdr 0e:f1:… PERMANENT``, the pair of both and a dict of that pair are one entry.
+    """
+    if isinstance(value, dict):
+        value = [part for pair in value.items() for part in pair]
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        value = " ".join(value)
+    if not isinstance(value, str):
+        return value
+    return tuple(_ENTRY.findall(re.sub(r"-(?=[\da-f]{2}\b)", ":", value.lower()))) or words(value)
+
+
+def entries(value: Any) -> Any:
+    """Several entries (see ``entry``), in any order: a list, a dict of pairs, or lines of text."""
+    if isinstance(value, dict):
+        value = [list(pair) for pair in value.items()]
+    if isinstance(value, str):
+        value = [line for line in value.splitlines() if line.strip()]
+    return sorted(map(entry, value), key=repr) if isinstance(value, list) else value
+
+
+def yes(value: Any) -> Any:
+    """True or False from itself, or from the words people write for it."""
+    said = value.strip().lower() if isinstance(value, str) else value
+    if said in ("yes", "true", "delivered", "answered", "works", "ok"):
+        return True
+    if said in ("no", "false", "lost", "dropped", "refused", "fails", "unreachable"):
+        return False
+    return value
 
 
 def route(value: Any) -> Any:
