@@ -23,7 +23,8 @@ CASES = {
     "d": ("web2", "node1", LOCAL),
     "e": ("node1", "node1", LOCAL),
 }
-EMPTY = ("nobody", "no one", "none", "nothing", "-", "")
+#: A node has several addresses; its name stands for the one that other machines know.
+NODES = {"node1": "192.168.66.11", "node2": "192.168.66.12", "node3": "192.168.66.13"}
 
 
 @lru_cache(maxsize=4)
@@ -50,27 +51,17 @@ def seen(case: str) -> tuple[str, str]:
 
 def fate(value: Any) -> Any:
     """A fate in one of the words that the task names."""
-    text = forms.words(value)
-    if not isinstance(text, str):
-        return value
-    other = {"lost": "dropped", "drop": "dropped", "timeout": "dropped", "times out": "dropped",
-             "time-out": "dropped", "answered": "delivered", "ok": "delivered",
-             "reject": "refused", "rejected": "refused"}  # fmt: skip
-    return other.get(text.lower(), text.lower())
+    said = forms.outcome(value)
+    silent = ("lost", "drop", "timeout", "times out", "time-out", "waits", "hangs", "silence")
+    return {"rejected": "refused"}.get(said, "dropped" if said in silent else said)
 
 
 def who(value: Any) -> Any:
-    """An address, or the address behind a name; ``nobody`` in every form."""
-    text = forms.host(value.removesuffix("/32")) if isinstance(value, str) else value
-    if not isinstance(text, str):
-        return value
-    if text in EMPTY:
-        return "nobody"
-    name = text.partition(":")[0] if text.count(":") == 1 else text
-    names = example().network.names
-    owned = [ip for ip, owner in names.ips.items() if owner == name]
-    first = "192.168.66." if name.startswith("node") else ""
-    return next((ip for ip in owned if ip.startswith(first)), name)
+    """An address, from itself or from the name of its owner; ``nobody`` in every form."""
+    said = forms.nobody(forms.host(value))
+    if said in NODES:
+        return NODES[said]
+    return said if said == "nobody" else forms.address(value, example().network.names)
 
 
 def _case(answer: dict[str, Any], case: str) -> tuple[Any, Any]:
@@ -264,19 +255,10 @@ def check_local_reply(answer: dict[str, Any], seed: int) -> Findings:
 # -- 11.probes ------------------------------------------------------------------------------------
 
 
-def _yes(value: Any) -> Any:
-    text = forms.words(value)
-    if isinstance(text, str):
-        words = {"yes": True, "true": True, "no": False, "false": False, "works": True,
-                 "refused": False, "delivered": True}  # fmt: skip
-        return words.get(text.lower(), value)
-    return bool(value) if value in (0, 1) else value
-
-
 def check_ss(answer: dict[str, Any], seed: int) -> Findings:
     """Whether ss lists the node port."""
     listed = str(CLUSTER) in example()["node1"].sh("ss -lntup")
-    if _yes(answer["ss_lists_it"]) is listed:
+    if forms.yes(answer["ss_lists_it"]) is listed:
         return ()
     text = "You seem to think that somebody listens on a node port. It is rules, and no socket."
     return fail(text, "NP_LISTEN")
@@ -287,7 +269,7 @@ def check_ping(answer: dict[str, Any], seed: int) -> Findings:
     cluster = example().clone()
     request = cluster.ping("ext", "node1").request
     assert request is not None
-    said = forms.host(answer["ping.answered_by"]), _yes(answer["ping.proves_the_port"])
+    said = forms.host(answer["ping.answered_by"]), forms.yes(answer["ping.proves_the_port"])
     if same(said, (request.end, False)):
         return ()
     text = (
@@ -304,7 +286,7 @@ def check_localhost(answer: dict[str, Any], seed: int) -> Findings:
         example(mode).clone().connect("node1", "127.0.0.1", CLUSTER).outcome == "delivered"
         for mode in modes
     ]
-    said = [_yes(answer[f"localhost.{mode}"]) for mode in modes]
+    said = [forms.yes(answer[f"localhost.{mode}"]) for mode in modes]
     if same(said, right):
         return ()
     if all(said):
@@ -323,7 +305,7 @@ def check_input(answer: dict[str, Any], seed: int) -> Findings:
         cluster = example(mode).clone()
         cluster["node1"].sh(f"iptables -A INPUT -p tcp --dport {CLUSTER} -j DROP")
         right.append(cluster.connect("ext", "node1", CLUSTER).outcome != "delivered")
-    said = [_yes(answer[f"input_rule_stops.{mode}"]) for mode in ("iptables", "ipvs")]
+    said = [forms.yes(answer[f"input_rule_stops.{mode}"]) for mode in ("iptables", "ipvs")]
     if same(said, right):
         return ()
     if said[0] is True:
