@@ -108,8 +108,9 @@ def race_data(
         "outcome": "",
         "reason": "",
         "foot": "A look-up in a map or in IPVS counts as one rule. The scale is logarithmic.",
-        "scene": _scene(numbers, most),
+        "scene": _scene(numbers, tests, most),
         "picture": "A lane for each mode",
+        "which": "Race",
         "start": 0,
         "stages": {},
         "packets": [
@@ -215,7 +216,12 @@ def _waits(at: int, total: int) -> str:
     return f"through, after {rules_words(total)}" if at else "not tested yet"
 
 
-def _scene(numbers: Mapping[str, Sequence[int]], most: int) -> str:
+def _scene(
+    numbers: Mapping[str, Sequence[int]], tests: Mapping[str, Sequence[Tested]], most: int
+) -> str:
+    """The lanes, with a mark at every number that a step measures; and, hidden until the packet is
+    there, every number that it comes by.
+    """
     sheet = Sheet()
     bottom = _TOP + len(numbers) * _LANE
     sheet.words(Box(0, 2, _LEFT + 30, 30), Point(8, 20), "rules tested", "small")
@@ -230,7 +236,7 @@ def _scene(numbers: Mapping[str, Sequence[int]], most: int) -> str:
         sheet.words(Box(8, y, _LEFT - 12, 60), Point(14, y + _TRACK + 5), mode, "strong")
         sheet.line((_at(n, 0, most), Point(_LEFT + _WIDE, y + _TRACK)), "track")
         sheet.parts.append('<g class="reached">')
-        for number in range(found[-1] + 1) if found[-1] < 100 else found:
+        for number in sorted({*found, *range(len(tests.get(mode, ())) + 1)}):
             with sheet.group(f"{mode}:{number}"):
                 at = _at(n, number, most)
                 if number in found:

@@ -12,7 +12,7 @@ from k8snetlib.errors import K8sNetError, UnknownName
 from k8snetlib.views import race, step_race
 
 MODES = ("iptables", "nftables", "ipvs")
-SIZES = (5, 10, 40)
+SIZES = (5, 10, 300)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def walks():
 
 @pytest.fixture(scope="module")
 def costs():
-    return [cost for mode in MODES for cost in curve(mode, (1, 6, 36))]
+    return [cost for mode in MODES for cost in curve(mode, (1, 6, 296))]
 
 
 @pytest.fixture(scope="module")
