@@ -70,6 +70,11 @@ def step_race(
     return Player(race_data(lanes, tests, netns), _still(lanes, tests))
 
 
+def in_chain(one: Tested) -> str:
+    """The rule with its chain: iptables' own words name it already."""
+    return one.rule if one.rule.startswith("-A ") else f"{one.chain}: {one.rule}"
+
+
 def tested(trace: Trace, netns: str) -> Iterator[Tested]:
     """Every rule that one kernel tested for a packet, in order; a look-up in IPVS is one too."""
     for hop in visits(trace, netns):
@@ -190,7 +195,7 @@ def _ruled(tests: Mapping[str, Sequence[Tested]], at: int, most: int) -> dict[st
     for mode, found in tests.items():
         tested_now = 0 < at <= len(found)
         one = found[at - 1] if tested_now else None
-        said = [one.chain, one.rule, one.became] if one else ["", "", _waits(at, len(found))]
+        said = [in_chain(one), one.became] if one else ["", _waits(at, len(found))]
         rows.append([mode, f"{now[mode]} of {len(found)}", *said])
         marks.append("hit" if one and not one.became.startswith("passed over") else "")
     through = [mode for mode, found in tests.items() if at >= len(found)]
@@ -206,8 +211,8 @@ def _ruled(tests: Mapping[str, Sequence[Tested]], at: int, most: int) -> dict[st
         "word": "goes on" if running else "all are through",
         "tables": [{
             "caption": f"Test {at}, lane by lane" if at else "Before the first test",
-            "head": ["mode", "tested", "chain", "rule", "what became of it"],
-            "rows": rows, "marks": marks, "code": 3,
+            "head": ["mode", "tested", "rule", "what became of it"],
+            "rows": rows, "marks": marks, "code": 2,
         }],
     })  # fmt: skip
 
@@ -241,8 +246,8 @@ def _scene(
                 at = _at(n, number, most)
                 if number in found:
                     sheet.line((Point(at.x, at.y - 9), Point(at.x, at.y + 9)), "mark")
-                room = Box(at.x - 70, y, 140, 30)
-                words = rules_words(number)
+                room = Box(at.x - 90, y, 180, 30)
+                words = f"{mode}: {rules_words(number)}"
                 sheet.words(room, Point(at.x, y + _NUMBER), words, "strong", "middle")
         sheet.parts.append("</g>")
     told = ". ".join(
@@ -260,7 +265,7 @@ def _still(
     rows = []
     for at in range(max(map(len, tests.values()), default=0)):
         cells = [
-            f"{one.chain}: {one.rule}: {one.became}" if (one := _nth(found, at)) else ""
+            f"{in_chain(one)}: {one.became}" if (one := _nth(found, at)) else ""
             for found in tests.values()
         ]
         rows.append((f"test {at + 1}", *cells))
