@@ -105,6 +105,16 @@ function render({ model, el }) {
     ink.innerHTML = now.ink;
     desc.textContent = `${now.words}. ${standing}`;
     select.value = String(way);
+    keepInSight();
+  }
+
+  // Where the picture is wider than its frame: the cross, or else where the walk begins.
+  function keepInSight() {
+    if (stage.scrollWidth <= stage.clientWidth + 2) return;
+    const place = (ink.querySelector(".end") ?? ink.querySelector(".stop"))?.getBBox();
+    if (!place) return;
+    const x = ((place.x + place.width / 2) / scene.viewBox.baseVal.width) * stage.scrollWidth;
+    stage.scrollLeft = x - stage.clientWidth / 2;
   }
 
   function show(n) {
@@ -149,6 +159,7 @@ function render({ model, el }) {
   data.grids.forEach((_, g) => go(g, 0, 0, false));
   show(0);
   el.append(root);
+  requestAnimationFrame(keepInSight);
 }
 
 export default { render };
