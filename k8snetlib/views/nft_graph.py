@@ -103,7 +103,7 @@ class _Builder:
             for key, element in found.elements.items():
                 if isinstance(element.data, Verdict):
                     about = element.comment.rpartition(":")[0] or _service(element.data.chain)
-                    said = f"{show_key(found.kinds, key)}, in map {found.name} ({total} entries)"
+                    said = f"{show_key(found.kinds, key)}, in map {found.name}, one of {total}"
                     words = ", ".join(filter(None, (asked, said)))
                     yield Exit(n, words, None, element.data, about, str(rule))
             return

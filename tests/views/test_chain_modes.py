@@ -44,9 +44,9 @@ def nft_of(cluster, service, node="node1"):
 
 EDGES = {
     "cluster address": ("nat services", SVC,
-                        [("10.96.0.10 . tcp . 80, in map service-ips (3 entries)", None, None)]),
+                        [("10.96.0.10 . tcp . 80, in map service-ips, one of 3", None, None)]),
     "node port": ("nat services", EXT,
-                  [("ip daddr @nodeport-ips, tcp . 30080, in map service-nodeports (2 entries)",
+                  [("ip daddr @nodeport-ips, tcp . 30080, in map service-nodeports, one of 2",
                     None, None)]),
     "marked outside": (EXT, MARK, [("everything", None, None)]),
     "outside": (EXT, SVC, [("everything", None, Fraction(1))]),
@@ -83,7 +83,7 @@ def test_what_nft_lists_is_what_is_drawn(nft):
     ("service", "node", "said"),
     [
         ("empty-svc", "node1", "There is no endpoint: REJECT."),
-        ("backend-local", "node1", "in map no-endpoint-nodeports (2 entries) → DROP"),
+        ("backend-local", "node1", "in map no-endpoint-nodeports, one of 2 → DROP"),
         ("backend-local", "node2", "One endpoint gets every new connection."),
         ("backend-svc", "node3", "3 endpoints, each with 1/3 of the new connections."),
     ],
