@@ -13,7 +13,6 @@ says otherwise; a real container listens on whatever its program opens.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from k8snetlib.address import Prefix
@@ -263,6 +262,8 @@ def example_spec(
     """The course's running example: three nodes, five pods, four Services (the article's cluster,
     made complete). ``flanneld`` is its command line on every node; ``docker_masquerade``: Docker's
     own rule is left on, the classic mistake."""
+    from k8snetlib.kube.endpoint_slices import slices_of
+
     subnets = {"node1": "10.1.15.0/24", "node2": "10.1.20.0/24", "node3": "10.1.30.0/24"}
     nodes = tuple(
         Node(name, f"192.168.66.{11 + i}", Prefix.parse(cidr))
@@ -286,22 +287,11 @@ def example_spec(
     )
     services, behind = zip(*_example_services(), strict=True)
     slices = tuple(
-        slice_of(service, [p for p in pods if p.name in names])
+        found
         for service, names in zip(services, behind, strict=True)
+        for found in slices_of(service, [p for p in pods if p.name in names])
     )
     return ClusterSpec(network, nodes, pods, services, slices)
-
-
-def slice_of(service: Service, pods: Iterable[Pod]) -> EndpointSlice:
-    """The EndpointSlice of a Service whose target ports are numbers, with these pods behind it."""
-    endpoints = tuple(
-        Endpoint(p.ip, p.node, p.name, p.ready and not p.terminating, p.ready, p.terminating)
-        for p in pods
-    )
-    ports = tuple(
-        EndpointPort(p.name, p.proto, int(p.target_port or p.port)) for p in service.ports
-    )
-    return EndpointSlice(f"{service.name}-1", service.name, endpoints, ports, service.namespace)
 
 
 def _example_network(backend: str, proxy_mode: str) -> NetworkSpec:
