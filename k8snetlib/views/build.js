@@ -42,7 +42,7 @@ function render({ model, el }) {
   const objects = make("div", { class: "objects" },
     make("div", { class: "bar" }, make("label", { for: select.id }, "Object"), select, remove, reset), yaml);
   const root = make("div", { class: "k8snet k8snet-live k8snet-builder", role: "group", "aria-label": "Cluster builder" },
-    make("div", { class: "parts" }, form, status, picture, objects));
+    form, status, picture, objects);
 
   const asks = asker(model, status);
 

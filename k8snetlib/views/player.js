@@ -88,7 +88,7 @@ function rulesBox(rules) {
 function makeTable({ caption, head, rows, marks = [], code = 1 }) {
   const line = (cells, tag, scope) => cells.map((cell, at) => {
     const words = tag === "td" && at === code && cell ? make("code", {}, cell) : cell;
-    return make(tag, scope ? { scope } : {}, words);
+    return make(tag, scope ? { scope } : { "data-head": head[at] }, words);
   });
   const body = rows.map((cells, at) => make("tr", marks[at] ? { class: marks[at] } : {}, ...line(cells, "td")));
   return make("table", {}, make("caption", {}, caption),
