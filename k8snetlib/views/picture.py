@@ -222,7 +222,18 @@ _Way = tuple[Trace, tuple[Stop, ...], str]
 
 def _draw_ways(exchange: Exchange, traces: tuple[Trace, ...]) -> Picture:
     layout = lay_out(exchange.topology, nodes_met(traces, exchange.topology))
-    names = exchange.names
+    ink, title, ways = ways_on(layout, exchange, traces)
+    caption = f"{title}. {_outcome(exchange)}"
+    table = _rows(layout, ways, exchange)
+    words = "\n".join(f"{row[0]:>3} {row[1]}: {_short_cell(row[3])}" for row in table[1:])
+    picture = scene.svg(layout, title, f"The way: {way_words(layout, ways)}.", ink)
+    return Picture(picture, f"{caption}\n{words}", caption, table)
+
+
+def ways_on(
+    layout: Layout, exchange: Exchange, traces: tuple[Trace, ...]
+) -> tuple[str, str, list[_Way]]:
+    """The ways of packets through a layout: what is drawn into the scene, its title, the stops."""
     extra, ways, said = [], [], []
     for n, trace in enumerate(traces, 1):
         found = spots(trace, layout)
@@ -232,17 +243,16 @@ def _draw_ways(exchange: Exchange, traces: tuple[Trace, ...]) -> Picture:
         ways.append((trace, stops(found, layout), kind))
         who = "reply" if trace.n == exchange.reply_at else "request"
         named = f"{n} {who}: " if len(traces) > 1 else ""
-        said.append(f"{named}{packet_title(trace, names)}")
+        said.append(f"{named}{packet_title(trace, exchange.names)}")
     for n, (_, at, kind) in enumerate(ways, 1):
         extra += _numbers(at, kind) if len(ways) == 1 else [_flag(n, at, kind)]
         extra += _stopped(at, layout.width)
-    title = "; ".join(said)
-    caption = f"{title}. {_outcome(exchange)}"
-    table = _rows(layout, ways, exchange)
-    words = "\n".join(f"{row[0]:>3} {row[1]}: {_short_cell(row[3])}" for row in table[1:])
-    desc = " then ".join(_stop_words(layout, stop) for _, at, _ in ways for stop in at)
-    picture = scene.svg(layout, title, f"The way: {desc}.", "\n".join(extra))
-    return Picture(picture, f"{caption}\n{words}", caption, table)
+    return "\n".join(extra), "; ".join(said), ways
+
+
+def way_words(layout: Layout, ways: list[_Way]) -> str:
+    """The stops of ways, one after the other."""
+    return " then ".join(_stop_words(layout, stop) for _, at, _ in ways for stop in at)
 
 
 def _stop_words(layout: Layout, stop: Stop) -> str:

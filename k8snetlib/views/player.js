@@ -155,7 +155,7 @@ function render({ model, el }) {
     const role = one.role ? ` (${one.role})` : "";
     select.append(make("option", { value: at }, `${at + 1}. ${one.title}${role}`));
   });
-  const which = make("div", { class: "which" }, make("label", { for: select.id }, "Packet"), select);
+  const which = make("div", { class: "which" }, make("label", { for: select.id }, data.which ?? "Packet"), select);
 
   // -- the picture -------------------------------------------------------------------------
   const scene = parsePicture(data.scene, mark);
@@ -221,6 +221,16 @@ function render({ model, el }) {
     token.classList.toggle("bad", ["drop", "error"].includes(now.verdict));
     token.setAttribute("transform", `translate(${now.at[0]} ${now.at[1]})`);
     token.style.transform = `translate(${now.at[0]}px, ${now.at[1]}px)`;
+  }
+
+  // A second sheet behind an envelope: this packet carries another one.
+  function showOuter() {
+    const now = steps()[step];
+    const looks = now.columns ? now.columns.map((one) => one.state) : [now.state];
+    [token, ...others].forEach((one, at) => {
+      const look = data.packets[packet].states[looks[at]];
+      one.querySelector(".outer").style.display = look && overlayDepth(look.layers) ? "" : "none";
+    });
   }
 
   // Asks for sizes, so it comes after all changes: the page is laid out once a step, not twice.
@@ -311,7 +321,6 @@ function render({ model, el }) {
       return;
     }
     const look = states[now.state];
-    token.querySelector(".outer").style.display = overlayDepth(look.layers) ? "" : "none";
     put(stackTitle, "The packet here", make("span", {}, `${look.bytes} bytes`));
     fill(stack, look, now);
   }
@@ -328,6 +337,7 @@ function render({ model, el }) {
     for (const name of ["first", "back"]) buttons[name].setAttribute("aria-disabled", String(step === 0));
     for (const name of ["forward", "last"]) buttons[name].setAttribute("aria-disabled", String(step === last));
     showPath();
+    showOuter();
     showWords();
     showWhy();
     showTables();

@@ -25,7 +25,7 @@ The other steppers' data has the same form. A step may have more: ``note`` (a li
 "removed", "was"}``), ``tokens`` more places of packets (``[x, y, verdict]``), and ``anchors`` more
 things that are lit. A way begins anew at a step that is
 ``fresh``. ``foot`` stands in place of the outcome. A step without ``state``
-has no packet.
+has no packet. ``which`` names what is chosen from where that is no packet.
 
 ``anchor`` is a ``data-anchor`` of the scene. ``path`` is the way to this step, to be joined with
 the ones before; ``at`` is where the packet then stands. ``see`` is the place of another packet that

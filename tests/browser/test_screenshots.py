@@ -49,6 +49,10 @@ def chosen(card: Any) -> None:
     card.locator("[role=status] b").wait_for()
 
 
+def dropped(table: Any) -> None:
+    table.get_by_role("gridcell").filter(has_text="dropped").first.click()
+
+
 class Shown(NamedTuple):
     """A widget: the cell that shows it, its element, what is done before the screenshot."""
 
@@ -59,6 +63,7 @@ class Shown(NamedTuple):
 
 SETUP = """\
 from k8snetlib import Cluster
+from k8snetlib.cost import curve
 from k8snetlib.views import *
 from k8snetlib.course import predict
 from k8snetlib.course.scoreboard import Board, Row
@@ -74,7 +79,12 @@ rows = (
     Row("04 · Cross node", "04.trace", "Find the dropping rule", "basic", 10, "fail", 2, 6),
     Row("04 · Cross node", "04.mend", "Mend it", "advanced", 20, "not-attempted", 0, 8),
 )
-costs = {"iptables": lambda n: n + 14, "IPVS": lambda n: 17, "nftables": lambda n: 9}
+modes = ("iptables", "nftables", "ipvs")
+costs = [cost for mode in modes for cost in curve(mode, (6, 96, 996))]
+races = {
+    mode: Cluster.example("host-gw", mode).connect("web2", "backend-svc", port=80, endpoint="backend")
+    for mode in modes
+}
 """
 WIDGETS = {
     "player": Shown("play(exchange)", act=steps(12)),
@@ -88,13 +98,9 @@ WIDGETS = {
     "builder": Shown("build(Cluster.example())", ".k8snet-builder", added),
     "card": Shown("predict('03-ttl')", ".k8snet-card", chosen),
     "board": Shown("Board(rows)", ".k8snet-report", lambda _: None),
-    "race": Shown(
-        "race([(mode, n, cost(n)) for mode, cost in costs.items() for n in (1, 10, 100, 1000)])",
-        ".k8snet-figure",
-        lambda _: None,
-    ),
+    "race": Shown("step_race(costs, races)", act=steps(2)),
     "entry-matrix": Shown(
-        "entry_matrix(cluster, 'backend-svc', 'backend-local')", ".k8snet-figure", lambda _: None
+        "entry_matrix(cluster, 'backend-svc', 'backend-local')", ".k8snet-table", dropped
     ),
 }
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 CELLS = [
     """\
-from k8snetlib.views import chain_map, entry_matrix, nat_table, race
+from k8snetlib.views import chain_map, nat_table, race
 from tests.kernel.flow_runner import warm_cluster
 cluster = warm_cluster("vxlan").clone()
 exchange = cluster.connect("client", "192.168.66.11", 30080, endpoint="backend-b")
@@ -25,9 +25,8 @@ costs = {"iptables": lambda n: n + 14, "IPVS": lambda n: 17, "nftables": lambda 
     "nat_table(exchange, 'node1')",
     "nat_table(cluster, 'node1')",
     "race([(mode, n, cost(n)) for mode, cost in costs.items() for n in (1, 10, 100, 1000)])",
-    "entry_matrix(cluster, 'backend-svc', 'backend-local')",
 ]
-FIGURES, DRAWN, TABLES = 6, 3, 5
+FIGURES, DRAWN, TABLES = 5, 3, 3
 
 
 @pytest.fixture(scope="module", params=SCREENS)
