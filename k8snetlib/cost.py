@@ -17,8 +17,7 @@ from typing import NamedTuple
 
 from k8snetlib.cluster import Cluster
 from k8snetlib.errors import BadManifest, unknown_name
-from k8snetlib.kube.api import ClusterSpec, Pod, Service, ServicePort, example_spec
-from k8snetlib.kube.endpoint_slices import slices_of
+from k8snetlib.kube.api import ClusterSpec, Pod, Service, ServicePort, example_spec, slice_of
 
 PLACES = ("first", "middle", "last")
 
@@ -48,7 +47,7 @@ def crowded(spec: ClusterSpec, services: int, place: str = "last") -> ClusterSpe
     more = list(_more(spec, services, before))
     return spec._replace(
         services=(*spec.services, *(service for service, _ in more)),
-        slices=(*spec.slices, *(s for service, pod in more for s in slices_of(service, [pod]))),
+        slices=(*spec.slices, *(slice_of(service, [pod]) for service, pod in more)),
     )
 
 

@@ -13,6 +13,7 @@ says otherwise; a real container listens on whatever its program opens.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from k8snetlib.address import Prefix
@@ -262,8 +263,6 @@ def example_spec(
     """The course's running example: three nodes, five pods, four Services (the article's cluster,
     made complete). ``flanneld`` is its command line on every node; ``docker_masquerade``: Docker's
     own rule is left on, the classic mistake."""
-    from k8snetlib.kube.endpoint_slices import slices_of
-
     subnets = {"node1": "10.1.15.0/24", "node2": "10.1.20.0/24", "node3": "10.1.30.0/24"}
     nodes = tuple(
         Node(name, f"192.168.66.{11 + i}", Prefix.parse(cidr))
@@ -287,11 +286,19 @@ def example_spec(
     )
     services, behind = zip(*_example_services(), strict=True)
     slices = tuple(
-        found
+        slice_of(service, [p for p in pods if p.name in names])
         for service, names in zip(services, behind, strict=True)
-        for found in slices_of(service, [p for p in pods if p.name in names])
     )
     return ClusterSpec(network, nodes, pods, services, slices)
+
+
+def slice_of(service: Service, pods: Iterable[Pod]) -> EndpointSlice:
+    """The EndpointSlice of a Service with these pods behind it, where one holds them all: at most
+    100 pods, whose ports have the same numbers (else ``endpoint_slices.slices_of``)."""
+    from k8snetlib.kube.endpoint_slices import slices_of
+
+    (found,) = slices_of(service, pods)
+    return found
 
 
 def _example_network(backend: str, proxy_mode: str) -> NetworkSpec:

@@ -6,9 +6,8 @@ import pytest
 
 from k8snetlib import Cluster
 from k8snetlib.errors import BadPacket, K8sNetError, UnknownName
-from k8snetlib.kube.api import Service, ServicePort
+from k8snetlib.kube.api import Service, ServicePort, slice_of
 from k8snetlib.kube.apiserver import api_server
-from k8snetlib.kube.endpoint_slices import slices_of
 
 TWO = (ServicePort("http", "tcp", 80, 8080), ServicePort("metrics", "tcp", 9100))
 
@@ -20,8 +19,7 @@ def cluster() -> Cluster:
     pods = {pod.name: pod for pod in cluster.spec.pods}
     headless = Service("backend-pods", "None", (ServicePort("http", "tcp", 80, 8080),))
     api.put(headless)
-    for found in slices_of(headless, [pods["backend-b"], pods["backend-c"]]):
-        api.put(found)
+    api.put(slice_of(headless, [pods["backend-b"], pods["backend-c"]]))
     api.put(Service("many", "10.96.0.90", TWO))
     api.put(Service("nobody", "None", TWO))
     api.put(Service("away", "", (), type="ExternalName", external_name="example.org"))
