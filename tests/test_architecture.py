@@ -28,6 +28,7 @@ ROOMS = [
     {"lab", "reach", "cost"},
     {"views"},
     {"course"},
+    {"grade"},
     {"cli", "cli_story", "__main__"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(ROOMS) for room in rooms}
