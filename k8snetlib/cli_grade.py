@@ -53,7 +53,15 @@ REVIEW = 3
     is_flag=True,
     help="Go on in DIR: what was graded there and has not changed is kept.",
 )
-def grade(paths: tuple[str, ...], out: str, jobs: int, seed: int | None, resume: bool) -> int:
+@click.option(
+    "--weak-isolation",
+    is_flag=True,
+    help="Go on even if nothing but resource limits stands before learners' code.",
+)
+def grade(
+    paths: tuple[str, ...], out: str, jobs: int, seed: int | None, resume: bool,
+    weak_isolation: bool,
+) -> int:  # fmt: skip
     """Grade a class's notebooks.
 
     PATH is a folder of submissions, a zip, or a notebook; docs/grading.md names the layouts that
@@ -86,7 +94,7 @@ def grade(paths: tuple[str, ...], out: str, jobs: int, seed: int | None, resume:
         used = {row.exercise for row in rows}
         group = run.Class(
             rows, found.names, [e for e in exercises if e.id in used], folder, jobs,
-            run.chosen_seed(folder, seed, resume),
+            run.chosen_seed(folder, seed, resume), weak_isolation,
         )  # fmt: skip
         with _progress(len(rows)) as tell:
             records = run.grade(group, work, tell, _say_fence)
