@@ -115,7 +115,7 @@ def _review(rows: Sequence[Row]) -> str:
     ]  # fmt: skip
     return (
         "<h2>To look at</h2><p>These rows have no final points, or belong to nobody of the "
-        "roster. None of them is a zero.</p>"
+        "roster. An empty cell is not a zero.</p>"
         + _table("Rows to look at", ("learner", "exercise", "why", "file"), told, 4)
     )
 
