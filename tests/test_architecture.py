@@ -29,7 +29,7 @@ ROOMS = [
     {"views"},
     {"course"},
     {"grade"},
-    {"cli", "cli_story", "__main__"},
+    {"cli", "cli_grade", "cli_story", "__main__"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(ROOMS) for room in rooms}
 CORE = RANK["cluster"]
