@@ -121,7 +121,7 @@ def cell(value: object) -> str:
     """A value as a cell that no spreadsheet takes for a formula."""
     if value is None:
         return ""
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         return str(value)
     text = str(value)
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text

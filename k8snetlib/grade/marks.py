@@ -33,7 +33,7 @@ _TAIL = re.compile(r"[_\- ]+(\d\d)(?:_[a-z0-9_]+)?$")
 def exercise_in_notebook(path: Path, known: Collection[str]) -> str:
     """The exercise that the cells name: its id, ``""`` if none does, ``SEVERAL`` if two tie.
 
-    A file that is not JSON is read as text: the first lines of its answers still tell.
+    Where no cell tells (another format, cut off, no JSON), the first lines of answers still do.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -44,8 +44,8 @@ def exercise_in_notebook(path: Path, known: Collection[str]) -> str:
     try:
         votes = list(_votes(json.loads(text)))
     except (ValueError, RecursionError):
-        votes = _LINE.findall(text)
-    return _winner(votes, known)
+        votes = []
+    return _winner(votes or _LINE.findall(text), known)
 
 
 def _winner(votes: list[str], known: Collection[str]) -> str:

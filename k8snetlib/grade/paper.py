@@ -51,7 +51,8 @@ _STYLE = (
 _PRINT = (
     "@media print{@page{size:A4 %s;margin:14mm}"
     f"html body.k8snet,body .k8snet{{{variables(False)}color-scheme:light}}"
-    "body{font-size:11pt}ul.items>li{padding:3px 0}h2{margin-top:14px}main{max-width:none;padding:0}h1{font-size:18pt}h2{font-size:14pt}"
+    "body{font-size:11pt}ul.items>li{padding:3px 0}main{max-width:none;padding:0}"
+    "h1{font-size:18pt}h2{font-size:14pt;margin-top:14px}"
     "h2,h2+p,h3,.row,.find>p,summary{break-after:avoid}tr,.note,svg{break-inside:avoid-page}"
     "pre{max-height:none;overflow:visible;white-space:pre-wrap;font-size:8.5pt}"
     ".scroll{overflow:visible}.k8snet-svg{min-width:0!important;max-width:100%%!important;"

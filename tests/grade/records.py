@@ -50,13 +50,14 @@ def failed(learner: str, status: str, text: str = "", exercise: str = "04") -> G
 
 
 def with_items(record: Graded, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Graded:
-    """The same record with every item changed."""
+    """The same record with every item changed, and the points that follow."""
     assert record.report is not None
-    tasks = [
-        task | {"items": [change(dict(item)) for item in task["items"]]}
-        for task in record.report["tasks"]
-    ]
-    return record._replace(report=record.report | {"tasks": tasks})
+    tasks = []
+    for task in record.report["tasks"]:
+        items = [change(dict(item)) for item in task["items"]]
+        tasks.append(task | {"items": items, "points": sum(item["points"] for item in items)})
+    points = sum(task["points"] for task in tasks)
+    return record._replace(report=record.report | {"tasks": tasks, "points": points})
 
 
 def broken(record: Graded, item_id: str) -> Graded:

@@ -34,8 +34,8 @@ def seeds_differ(record: Graded, item_id: str) -> Graded:
         (graded("ada"), ["35 of 35 points.", "20 of 20 visible items right."]),
         (graded("ada", "FIRST_MATCH__top_down"), ["32 of 35 points.", "19 of 20 visible items right."]),
         (graded("ada", "stub"), ["0 of 35 points.", "0 of 20 visible items right."]),
-        (seeds_differ(graded("ada"), "04.lookup.default"), ["35 of 35 points.", "20 of 20 visible items right.", LOST]),
-        (broken(graded("ada"), "04.lookup.default"), ["35 of 35 points.", "20 of 20 visible items right.", "A check of ours broke. The points are not final: a person looks at it."]),
+        (seeds_differ(graded("ada"), "04.lookup.default"), ["33 of 35 points.", "20 of 20 visible items right.", LOST]),
+        (broken(graded("ada"), "04.lookup.default"), ["33 of 35 points.", "20 of 20 visible items right.", "A check of ours broke. The points are not final: a person looks at it."]),
     ],
     ids=["full", "one-belief", "stub", "other-clusters", "our-fault"],
 )  # fmt: skip

@@ -78,6 +78,7 @@ LAYOUTS = [
     ("cells-beat-name", {"ada_00.ipynb": B04}, {"ada_00.ipynb": ("ada", "04")}),
     ("broken-by-name", {"ada_04.ipynb": "{cut off"}, {"ada_04.ipynb": ("ada", "04")}),
     ("broken-by-text", {"ada.ipynb": B04[:-30]}, {"ada.ipynb": ("ada", "04")}),
+    ("format-3", {"ada.ipynb": json.dumps({"nbformat": 3, "worksheets": json.loads(B04)["cells"]})}, {"ada.ipynb": ("ada", "04")}),
     ("downloaded-twice", {"ada_04 (1).ipynb": B04}, {"ada_04 (1).ipynb": ("ada", "04")}),
     ("upper-case", {"ada.IPYNB": B04}, {"ada.IPYNB": ("ada", "04")}),
     ("nbgrader", {"submitted/ada/ps4/exercise.ipynb": B04, "source/ps4/exercise.ipynb": B00}, {"ada/ps4/exercise.ipynb": ("ada", "04")}),
