@@ -48,6 +48,7 @@ REVIEW = 3
     metavar="S",
     help="Chooses the hidden clusters; drawn if not given. The same seed, the same grades.",
 )
+@click.option("--roster", metavar="FILE", help="The class, as Canvas or Moodle exports it.")
 @click.option(
     "--resume",
     is_flag=True,
@@ -59,8 +60,8 @@ REVIEW = 3
     help="Go on even if nothing but resource limits stands before learners' code.",
 )
 def grade(
-    paths: tuple[str, ...], out: str, jobs: int, seed: int | None, resume: bool,
-    weak_isolation: bool,
+    paths: tuple[str, ...], out: str, jobs: int, seed: int | None, roster: str | None,
+    resume: bool, weak_isolation: bool,
 ) -> int:  # fmt: skip
     """Grade a class's notebooks.
 
@@ -75,29 +76,31 @@ def grade(
     _require()
     from k8snetlib.course.exercise import all_exercises
     from k8snetlib.grade import run
+    from k8snetlib.grade.gradebook import make_book
     from k8snetlib.grade.layouts import find_submissions
+    from k8snetlib.grade.output import write_outputs
+    from k8snetlib.grade.roster import read_roster
 
-    exercises = all_exercises()
+    known = all_exercises()
+    people = read_roster(Path(roster)) if roster else ()
     folder = Path(out)
-    for path in paths:
-        if not Path(path).exists():
-            raise K8sNetError(f"There is no file or folder {path}.")
     with run.workplace(folder, resume) as work:
         unpacked = work / "unpacked"
         unpacked.mkdir()
-        found = find_submissions(map(Path, paths), unpacked)
+        found = find_submissions(map(Path, paths), unpacked, [exercise.id for exercise in known])
         for line in found.left_out:
             click.echo(f"left out: {line}", err=True)
         rows: list[Submission | Graded] = [*found.submissions, *found.refused]
         if not rows:
             raise K8sNetError("There is no submission here.", "Name a folder with notebooks.")
-        used = {row.exercise for row in rows}
+        exercises = [e for e in known if any(row.exercise == e.id for row in rows)]
         group = run.Class(
-            rows, found.names, [e for e in exercises if e.id in used], folder, jobs,
-            run.chosen_seed(folder, seed, resume), weak_isolation,
+            rows, found.names, exercises, folder, jobs, run.chosen_seed(folder, seed, resume),
+            weak_isolation,
         )  # fmt: skip
         with _progress(len(rows)) as tell:
-            records = run.grade(group, work, tell, _say_fence)
+            records, fence = run.grade(group, work, tell, _say_fence)
+        write_outputs(make_book(records, exercises, people), folder, fence.text)
     return _summary(records, folder, group.seed)
 
 
@@ -154,5 +157,5 @@ def _summary(records: Sequence[Graded], out: Path, seed: int) -> int:
     review = [record for record in records if record.needs_review]
     for record in review:
         click.echo(f"to look at: {record.source}: {record.text or 'one of our checks broke'}")
-    click.echo(f"{len(records)} records in {out / 'records'}; seed {seed}")
+    click.echo(f"Written to {out}: overview.html, gradebook.csv, feedback. Seed {seed}.")
     return REVIEW if review else 0
