@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from k8snetlib.errors import K8sNetError
+from k8snetlib.errors import K8sNetError, unknown_name
 
 if TYPE_CHECKING:
     from k8snetlib.grade.record import Graded, Submission
@@ -53,7 +53,29 @@ REVIEW = 3
     is_flag=True,
     help="Go on in DIR: what was graded there and has not changed is kept.",
 )
-def grade(paths: tuple[str, ...], out: str, jobs: int, seed: int | None, resume: bool) -> int:
+@click.option("--exercise", metavar="NN", default="", help="All of them are for this exercise.")
+@click.option(
+    "--roster",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The class, as CSV: who is missing gets a row, and Canvas and Moodle know everybody.",
+)
+@click.option(
+    "--canvas",
+    metavar="NN=ID",
+    multiple=True,
+    help="The number of an exercise's assignment in Canvas; may be given for each exercise.",
+)
+def grade(
+    paths: tuple[str, ...],
+    out: str,
+    jobs: int,
+    seed: int | None,
+    resume: bool,
+    exercise: str,
+    roster: Path | None,
+    canvas: tuple[str, ...],
+) -> int:
     """Grade a class's notebooks.
 
     PATH is a folder of submissions, a zip, or a notebook; docs/grading.md names the layouts that
@@ -67,9 +89,18 @@ def grade(paths: tuple[str, ...], out: str, jobs: int, seed: int | None, resume:
     _require()
     from k8snetlib.course.exercise import all_exercises
     from k8snetlib.grade import run
+    from k8snetlib.grade.gradebook import make_book
     from k8snetlib.grade.layouts import find_submissions
+    from k8snetlib.grade.output import write_outputs
+    from k8snetlib.grade.roster import read_roster
 
     exercises = all_exercises()
+    known = [one.id for one in exercises]
+    assignments = {number: own for number, _, own in (line.partition("=") for line in canvas)}
+    for number in filter(None, (exercise, *assignments)):
+        if number not in known:
+            raise unknown_name("exercise", number, known)
+    people = read_roster(roster) if roster else ()
     folder = Path(out)
     for path in paths:
         if not Path(path).exists():
@@ -77,7 +108,7 @@ def grade(paths: tuple[str, ...], out: str, jobs: int, seed: int | None, resume:
     with run.workplace(folder, resume) as work:
         unpacked = work / "unpacked"
         unpacked.mkdir()
-        found = find_submissions(map(Path, paths), unpacked)
+        found = find_submissions(map(Path, paths), unpacked, known, exercise)
         for line in found.left_out:
             click.echo(f"left out: {line}", err=True)
         rows: list[Submission | Graded] = [*found.submissions, *found.refused]
@@ -90,6 +121,8 @@ def grade(paths: tuple[str, ...], out: str, jobs: int, seed: int | None, resume:
         )  # fmt: skip
         with _progress(len(rows)) as tell:
             records = run.grade(group, work, tell, _say_fence)
+        book = make_book(records, group.exercises, people)
+        write_outputs(book, folder, assignments, found.left_out)
     return _summary(records, folder, group.seed)
 
 
@@ -146,5 +179,5 @@ def _summary(records: Sequence[Graded], out: Path, seed: int) -> int:
     review = [record for record in records if record.needs_review]
     for record in review:
         click.echo(f"to look at: {record.source}: {record.text or 'one of our checks broke'}")
-    click.echo(f"{len(records)} records in {out / 'records'}; seed {seed}")
+    click.echo(f"{len(records)} records; seed {seed}; see {out / 'overview.html'}")
     return REVIEW if review else 0
