@@ -48,34 +48,28 @@ REVIEW = 3
     metavar="S",
     help="Chooses the hidden clusters; drawn if not given. The same seed, the same grades.",
 )
+@click.option("--roster", metavar="FILE", help="The class, as Canvas or Moodle exports it.")
+@click.option("--exercise", metavar="NN", default="", help="All of them are for this exercise.")
+@click.option(
+    "--canvas",
+    metavar="NN=ID",
+    multiple=True,
+    help="The number of an exercise's assignment in Canvas; may be given once an exercise.",
+)
 @click.option(
     "--resume",
     is_flag=True,
     help="Go on in DIR: what was graded there and has not changed is kept.",
 )
-@click.option("--exercise", metavar="NN", default="", help="All of them are for this exercise.")
 @click.option(
-    "--roster",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="The class, as CSV: who is missing gets a row, and Canvas and Moodle know everybody.",
-)
-@click.option(
-    "--canvas",
-    metavar="NN=ID",
-    multiple=True,
-    help="The number of an exercise's assignment in Canvas; may be given for each exercise.",
+    "--weak-isolation",
+    is_flag=True,
+    help="Go on even if nothing but resource limits stands before learners' code.",
 )
 def grade(
-    paths: tuple[str, ...],
-    out: str,
-    jobs: int,
-    seed: int | None,
-    resume: bool,
-    exercise: str,
-    roster: Path | None,
-    canvas: tuple[str, ...],
-) -> int:
+    paths: tuple[str, ...], out: str, jobs: int, seed: int | None, roster: str | None,
+    exercise: str, canvas: tuple[str, ...], resume: bool, weak_isolation: bool,
+) -> int:  # fmt: skip
     """Grade a class's notebooks.
 
     PATH is a folder of submissions, a zip, or a notebook; docs/grading.md names the layouts that
@@ -94,34 +88,31 @@ def grade(
     from k8snetlib.grade.output import write_outputs
     from k8snetlib.grade.roster import read_roster
 
-    exercises = all_exercises()
-    known = [one.id for one in exercises]
+    known = all_exercises()
+    ids = [one.id for one in known]
     assignments = {number: own for number, _, own in (line.partition("=") for line in canvas)}
     for number in filter(None, (exercise, *assignments)):
-        if number not in known:
-            raise unknown_name("exercise", number, known)
-    people = read_roster(roster) if roster else ()
+        if number not in ids:
+            raise unknown_name("exercise", number, ids)
+    people = read_roster(Path(roster)) if roster else ()
     folder = Path(out)
-    for path in paths:
-        if not Path(path).exists():
-            raise K8sNetError(f"There is no file or folder {path}.")
     with run.workplace(folder, resume) as work:
         unpacked = work / "unpacked"
         unpacked.mkdir()
-        found = find_submissions(map(Path, paths), unpacked, known, exercise)
+        found = find_submissions(map(Path, paths), unpacked, ids, exercise)
         for line in found.left_out:
             click.echo(f"left out: {line}", err=True)
         rows: list[Submission | Graded] = [*found.submissions, *found.refused]
         if not rows:
             raise K8sNetError("There is no submission here.", "Name a folder with notebooks.")
-        used = {row.exercise for row in rows}
+        exercises = [e for e in known if any(row.exercise == e.id for row in rows)]
         group = run.Class(
-            rows, found.names, [e for e in exercises if e.id in used], folder, jobs,
-            run.chosen_seed(folder, seed, resume),
+            rows, found.names, exercises, folder, jobs, run.chosen_seed(folder, seed, resume),
+            weak_isolation,
         )  # fmt: skip
         with _progress(len(rows)) as tell:
-            records = run.grade(group, work, tell, _say_fence)
-        book = make_book(records, group.exercises, people)
+            records, _ = run.grade(group, work, tell, _say_fence)
+        book = make_book(records, exercises, people)
         write_outputs(book, folder, assignments, found.left_out)
     return _summary(records, folder, group.seed)
 
@@ -179,5 +170,5 @@ def _summary(records: Sequence[Graded], out: Path, seed: int) -> int:
     review = [record for record in records if record.needs_review]
     for record in review:
         click.echo(f"to look at: {record.source}: {record.text or 'one of our checks broke'}")
-    click.echo(f"{len(records)} records; seed {seed}; see {out / 'overview.html'}")
+    click.echo(f"Written to {out}: overview.html, gradebook.csv, feedback. Seed {seed}.")
     return REVIEW if review else 0

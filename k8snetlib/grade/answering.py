@@ -31,7 +31,7 @@ LEAST = 2.0
 TEXTS = {
     "time-limit": "Your answer ran out of time: {share:g} seconds are allowed for this task.",
     "memory-limit": "Your answer needed more memory than is allowed.",
-    "killed": "The process of your answer was killed from outside.",
+    "killed": "The process of your answer was killed.",
     "crashed": "Your answer ended its own process.",
     "no-result": "Your answer left a result that cannot be read.",
 }

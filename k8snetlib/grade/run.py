@@ -20,7 +20,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,7 +58,7 @@ class BadFolder(K8sNetError):
 class Class(NamedTuple):
     """What is to be graded, and where to. ``rows`` are submissions, and records of what was found
     not to be one; ``names`` says how a teacher knows a file; ``seed`` chooses the hidden clusters;
-    ``fence`` asks for one fence by name, for tests."""
+    ``weak`` allows the weakest fence."""
 
     rows: Sequence[Submission | Graded]
     names: Mapping[Path, str]
@@ -66,7 +66,7 @@ class Class(NamedTuple):
     out: Path
     jobs: int
     seed: int
-    fence: str = ""
+    weak: bool = False
 
 
 #: Called with each record as it becomes known, and with True if it was there before.
@@ -110,7 +110,6 @@ def workplace(out: Path, resume: bool) -> Iterator[Path]:
         work = out / WORK
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        (out / RECORDS).mkdir(exist_ok=True)
         for torn in (out / RECORDS).glob("*.new"):
             torn.unlink()
         try:
@@ -118,23 +117,26 @@ def workplace(out: Path, resume: bool) -> Iterator[Path]:
         finally:
             shutil.rmtree(work, ignore_errors=True)
             (out / LOCK).unlink(missing_ok=True)
+            with suppress(OSError):
+                out.rmdir()  # only if nothing came of it
 
 
 def grade(
     group: Class, work: Path, tell: Tell, ready: Callable[[Fence], None] = lambda fence: None
-) -> list[Graded]:
-    """Grades a class; returns every row's record, in order.
+) -> tuple[list[Graded], Fence]:
+    """Grades a class; returns every row's record, in order, and the fence that was in force.
 
     Parameters: ``work`` is the folder of ``workplace``; ``tell`` hears of every record, ``ready``
     of the fence before anything runs. Raises ``NoFence``.
     """
+    (group.out / RECORDS).mkdir(exist_ok=True)
     site = work / "site"
     site.mkdir()
-    fence = choose_fence(stage(site), group.fence)
+    fence = choose_fence(stage(site), weak=group.weak)
     run = {"seed": group.seed, "isolation": fence.text}
     (group.out / RUN).write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
     ready(fence)
-    return asyncio.run(_Grading(group, fence, work, tell).all())
+    return asyncio.run(_Grading(group, fence, work, tell).all()), fence
 
 
 class _Open(NamedTuple):
