@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from k8snetlib.errors import K8sNetError
+from k8snetlib.errors import K8sNetError, unknown_name
 
 if TYPE_CHECKING:
     from k8snetlib.grade.record import Graded, Submission
@@ -49,6 +49,13 @@ REVIEW = 3
     help="Chooses the hidden clusters; drawn if not given. The same seed, the same grades.",
 )
 @click.option("--roster", metavar="FILE", help="The class, as Canvas or Moodle exports it.")
+@click.option("--exercise", metavar="NN", default="", help="All of them are for this exercise.")
+@click.option(
+    "--canvas",
+    metavar="NN=ID",
+    multiple=True,
+    help="The number of an exercise's assignment in Canvas; may be given once an exercise.",
+)
 @click.option(
     "--resume",
     is_flag=True,
@@ -61,7 +68,7 @@ REVIEW = 3
 )
 def grade(
     paths: tuple[str, ...], out: str, jobs: int, seed: int | None, roster: str | None,
-    resume: bool, weak_isolation: bool,
+    exercise: str, canvas: tuple[str, ...], resume: bool, weak_isolation: bool,
 ) -> int:  # fmt: skip
     """Grade a class's notebooks.
 
@@ -82,12 +89,17 @@ def grade(
     from k8snetlib.grade.roster import read_roster
 
     known = all_exercises()
+    ids = [one.id for one in known]
+    assignments = {number: own for number, _, own in (line.partition("=") for line in canvas)}
+    for number in filter(None, (exercise, *assignments)):
+        if number not in ids:
+            raise unknown_name("exercise", number, ids)
     people = read_roster(Path(roster)) if roster else ()
     folder = Path(out)
     with run.workplace(folder, resume) as work:
         unpacked = work / "unpacked"
         unpacked.mkdir()
-        found = find_submissions(map(Path, paths), unpacked, [exercise.id for exercise in known])
+        found = find_submissions(map(Path, paths), unpacked, ids, exercise)
         for line in found.left_out:
             click.echo(f"left out: {line}", err=True)
         rows: list[Submission | Graded] = [*found.submissions, *found.refused]
@@ -99,8 +111,9 @@ def grade(
             weak_isolation,
         )  # fmt: skip
         with _progress(len(rows)) as tell:
-            records, fence = run.grade(group, work, tell, _say_fence)
-        write_outputs(make_book(records, exercises, people), folder, fence.text)
+            records, _ = run.grade(group, work, tell, _say_fence)
+        book = make_book(records, exercises, people)
+        write_outputs(book, folder, assignments, found.left_out)
     return _summary(records, folder, group.seed)
 
 

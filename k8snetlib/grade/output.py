@@ -16,7 +16,7 @@ What may not live here: what stands in them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from k8snetlib.grade.analysis import analyse, analysis_json, beliefs_csv, items_csv
@@ -33,17 +33,20 @@ _BOM = "\ufeff"
 
 
 def write_outputs(
-    book: Book, folder: Path, isolation: str = "", assignments: Mapping[str, str] | None = None
+    book: Book,
+    folder: Path,
+    assignments: Mapping[str, str] | None = None,
+    left_out: Sequence[str] = (),
 ) -> tuple[Path, ...]:
     """Writes all of it into ``folder`` and returns the paths.
 
-    Parameters: ``isolation`` is the fence that was in force, for the teacher's page;
-    ``assignments`` maps an exercise's id to Canvas's number of its assignment. Raises
-    ``K8sNetError`` if a file cannot be written.
+    Parameters: ``assignments`` maps an exercise's id to Canvas's number of its assignment;
+    ``left_out`` are the lines of ``layouts.Found``, for the teacher's page. Raises ``K8sNetError``
+    if a file cannot be written.
     """
     (folder / FEEDBACK).mkdir(parents=True, exist_ok=True)
     written = []
-    for name, content in _files(book, isolation, assignments):
+    for name, content in _files(book, assignments, left_out):
         path = folder / name
         write(path, content)
         written.append(path)
@@ -51,10 +54,10 @@ def write_outputs(
 
 
 def _files(
-    book: Book, isolation: str, assignments: Mapping[str, str] | None
+    book: Book, assignments: Mapping[str, str] | None, left_out: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
     numbers = analyse(book)
-    yield "overview.html", overview_html(book, isolation, FEEDBACK)
+    yield "overview.html", overview_html(book, FEEDBACK, left_out)
     yield "gradebook.csv", _BOM + gradebook_csv(book)
     yield "review.csv", _BOM + review_csv(book)
     yield "grades.json", grades_json(book)

@@ -50,11 +50,11 @@ def _of(stat: BeliefStat) -> str:
     return f"{stat.learners} of {stat.seen} ({stat.share:.0%})"
 
 
-def overview_html(book: Book, isolation: str = "", feedback: str = "feedback") -> str:
+def overview_html(book: Book, feedback: str = "feedback", left_out: Sequence[str] = ()) -> str:
     """The teacher's page.
 
-    Parameters: ``isolation`` is the fence that was in force, in one sentence; ``feedback`` the
-    folder of the feedback pages, seen from this one.
+    Parameters: ``feedback`` is the folder of the feedback pages, seen from this one; ``left_out``
+    says of files that are no submission why not.
     """
     analysis = analyse(book)
     handed = sum(row.status != MISSING for row in book.rows)
@@ -62,15 +62,28 @@ def overview_html(book: Book, isolation: str = "", feedback: str = "feedback") -
     parts = [
         "<h1>Grades of the class</h1>",
         f'<p class="big">{count(handed, "submission")} of {count(learners, "learner")}</p>',
-        f'<p class="soft">{escape(isolation)}</p>' if isolation else "",
+        *(f"<p>Isolation: {escape(fence)}.</p>" for fence in _fences(book)),
         _medians(analysis),
         _statuses(analysis),
         _review(book.review),
         _beliefs(analysis.beliefs),
         _items(analysis),
         _learners(book.rows, feedback),
+        _left_out(left_out),
     ]
     return sheet("Grades of the class", "\n".join(part for part in parts if part))
+
+
+def _fences(book: Book) -> list[str]:
+    """What stood between learners' code and this machine; more than one after a resumed run."""
+    return sorted({row.record.isolation for row in book.rows if row.record} - {""})
+
+
+def _left_out(lines: Sequence[str]) -> str:
+    if not lines:
+        return ""
+    told = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<h2>Files that are no submission</h2><ul>{told}</ul>"
 
 
 def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], numbers: int) -> str:
