@@ -30,7 +30,11 @@ def _seen() -> str:
 
 #: card -> (what the model does, what of it the right choice must say, what proves it)
 PROOFS: dict[str, tuple[Callable[[], str], str, str]] = {
-    "13-first": (_first, "endpoints", "delivered although the ping is lost; endpoints shown: True"),
+    "13-first": (
+        _first,
+        "endpoints",
+        "delivered although the ping is unreachable; endpoints shown: True",
+    ),
     "13-nodes": (_nodes, "blocked while pings pass", "delivered, dropped"),
     "13-seen": (_seen, "On node2", "last frame: node2 eth0 in; node2"),
 }
