@@ -148,7 +148,11 @@ def _check_table(table: str) -> Any:
 def _subnets(value: Any) -> Any:
     """For whom there are routes: whatever the rest of the entries says."""
     found = forms.entries(value["routes"])
-    return sorted({pair[0] for pair in found if pair}) if isinstance(found, list) else found
+    return (
+        sorted({pair[0] if isinstance(pair, tuple) else repr(pair) for pair in found})
+        if isinstance(found, list)
+        else found
+    )
 
 
 def _everybody(leases: Leases, but: Callable[[Lease], bool] = lambda one: False) -> list[str]:
