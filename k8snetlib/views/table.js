@@ -3,24 +3,6 @@
 
 let tables = 0;
 
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
-// The scene comes as text with ids; two on a page must not share them.
-function parseScene(text, mark) {
-  const holder = make("div");
-  holder.innerHTML = text;
-  const svg = holder.querySelector("svg");
-  for (const element of svg.querySelectorAll("[id]")) element.id = `${element.id}-${mark}`;
-  const labels = svg.getAttribute("aria-labelledby").split(" ");
-  svg.setAttribute("aria-labelledby", labels.map((id) => `${id}-${mark}`).join(" "));
-  return svg;
-}
-
 function fillCell(td, cell) {
   for (const [sign, kind, words] of cell.lines) {
     const line = make("div", { class: kind });
@@ -87,7 +69,7 @@ function render({ model, el }) {
   const card = make("div", { class: "card" }, make("div", {}, says, which), why);
   const stage = make("div", { class: "stage", tabindex: "0", role: "group", "aria-label": data.picture });
   const ink = document.createElementNS("http://www.w3.org/2000/svg", "g");
-  const scene = parseScene(data.scene, mark);
+  const scene = parsePicture(data.scene, mark);
   const desc = scene.querySelector("desc");
   const standing = desc.textContent;
   scene.append(ink);

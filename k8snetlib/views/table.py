@@ -24,20 +24,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
-from importlib.resources import files
 from os import PathLike
 from typing import Any
 
 from k8snetlib.views import export
 from k8snetlib.views.grid import Grid, Tables
-from k8snetlib.views.live import bundle, style
+from k8snetlib.views.live import Live, script, style
 
 
-class LiveTables(Tables):
+class LiveTables(Live, Tables):
     """Tables of which a cell can be chosen; ``data`` is what the browser gets, worked out when
     first asked for."""
-
-    __slots__ = ("_data", "_make", "_widget")
 
     def __init__(
         self,
@@ -49,7 +46,6 @@ class LiveTables(Tables):
         super().__init__(title, grids, notes)
         self._make = make
         self._data: dict[str, Any] | None = None
-        self._widget: Any = None
 
     @property
     def data(self) -> dict[str, Any]:
@@ -58,20 +54,15 @@ class LiveTables(Tables):
             self._data = self._make()
         return self._data
 
-    @property
-    def widget(self) -> Any:
-        """The live form, made when first asked for; None if anywidget is not installed, or if no
-        cell can be chosen."""
-        if self._widget is None and self.data["cells"]:
-            try:
-                from k8snetlib.views.table_widget import TableWidget
-            except ImportError:
-                return None
-            self._widget = TableWidget(data=self.data)
-        return self._widget
+    def _make_widget(self) -> Any:
+        if not self.data["cells"]:
+            return None
+        from k8snetlib.views.table_widget import TableWidget
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        return bundle(super()._repr_mimebundle_(), self.widget, options)
+        return TableWidget(data=self.data)
+
+    def _still(self) -> dict[str, Any]:
+        return Tables._repr_mimebundle_(self)
 
     def to_html(self, path: str | PathLike[str]) -> None:
         """Writes a page in which cells can be chosen, with the tables in words below.
@@ -79,11 +70,10 @@ class LiveTables(Tables):
         The page opens from disk and fetches nothing. Raises ``K8sNetError`` if the file cannot be
         written.
         """
-        script = files("k8snetlib.views").joinpath("table.js").read_text(encoding="utf-8")
         body = (
             f'<div class="unscripted">{self.html}</div>'
             '<details class="told"><summary>The same in words: every cell</summary>'
             f"<pre>{escape(self.text)}</pre></details>"
         )
         css = f"{style('table')}.lively .unscripted{{display:none}}"
-        export.write(path, export.page(self.title, body, css, script, self.data))
+        export.write(path, export.page(self.title, body, css, script("table"), self.data))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any
 
 import anywidget
 import traitlets
 
-from k8snetlib.views.live import style
+from k8snetlib.views.live import script, style
 
 
 class TableWidget(anywidget.AnyWidget):
     """The live table. ``data`` is what ``LiveTables.data`` says; it never changes."""
 
-    _esm = files("k8snetlib.views").joinpath("table.js").read_text(encoding="utf-8")
+    _esm = script("table")
     _css = style("table")
     data: Any = traitlets.Dict().tag(sync=True)

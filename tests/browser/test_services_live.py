@@ -3,17 +3,15 @@ says."""
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
-from importlib.resources import files
 
 import pytest
 
 from k8snetlib import Cluster
 from k8snetlib.cost import curve
 from k8snetlib.views import entry_matrix, step_race
-from tests.browser.conftest import artefacts, run_all, set_theme
+from tests.browser.conftest import axe, restart_and_run_all
 
 pytestmark = pytest.mark.browser
 
@@ -192,15 +190,7 @@ def test_changes_are_announced_politely(page):
 
 
 def test_axe_finds_nothing(page):
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
-    found = page.evaluate(
-        f"() => axe.run({{include: [['{TABLE}'], ['{RACE}']]}}, {{resultTypes: ['violations']}})"
-    )
-    bad = [
-        (violation["id"], [node["html"][:90] for node in violation["nodes"]])
-        for violation in found["violations"]
-    ]
-    assert bad == [], json.dumps(bad, indent=1)
+    assert axe(page, TABLE, RACE) == []
 
 
 def test_a_choice_is_quick(page):
@@ -249,32 +239,8 @@ def test_a_wide_picture_scrolls_in_its_frame_and_says_so(page, width, theme):
 
 
 def test_restart_and_run_all(page):
-    page.evaluate(
-        "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart() }"
-    )
-    run_all(page)
+    restart_and_run_all(page)
     all_there(page)
     first, second = page.locator(TABLE).all()
     assert first.locator("[aria-selected=true]").count() == 1
     assert second.locator("[aria-selected=true]").count() == 1
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_looks(page, theme):
-    """Kept for people to look at; narrow, nothing is wider than the page."""
-    set_theme(page, theme)
-    race, table = page.locator(RACE), page.locator(TABLE).first
-    for width, name in ((1280, theme), (640, f"{theme}-narrow")):
-        page.set_viewport_size({"width": width, "height": 1700})
-        for which, steps in ((0, 2), (1, 7)):
-            race.locator("select").select_option(str(which))
-            for _ in range(steps):
-                race.press("ArrowRight")
-            race.screenshot(path=str(artefacts() / f"race-{which}-{name}.png"))
-        for at in ((0, 0, 1), (1, 0, 0)):
-            cell(table, *at).click()
-            page.mouse.move(0, 0)
-            table.screenshot(path=str(artefacts() / f"matrix-{at[0]}-{name}.png"))
-        for one in (race, table):
-            assert one.evaluate("element => element.scrollWidth <= element.clientWidth")
-    page.set_viewport_size({"width": 1280, "height": 900})
