@@ -215,9 +215,9 @@ def check_far(answer: dict[str, Any], seed: int) -> Findings:
 
 def check_noticed(answer: dict[str, Any], seed: int) -> Findings:
     """Who reports an error."""
-    said = forms.host(answer["noticed_by"])
+    said = forms.nobody(forms.host(answer["noticed_by"]))
     quiet = all(ping(source).outcome == "delivered" for source in ("web1", "backend-b"))
-    if quiet and said in ("nobody", "no one", "noone", "none", "no-one", "-"):
+    if quiet and said == "nobody":
         return ()
     text = (
         "You seem to think that something would notice. "
