@@ -20,6 +20,7 @@ import click
 
 import k8snetlib
 from k8snetlib.address import parse_ip
+from k8snetlib.cli_grade import grade
 from k8snetlib.cli_story import print_story, write_pictures
 from k8snetlib.cluster import Cluster
 from k8snetlib.errors import BadAddress, BadPacket, K8sNetError, UnknownName, nearest
@@ -100,8 +101,6 @@ _backend = click.option("--backend", type=click.Choice(BACKENDS), help="flannel'
 _proxy_mode = click.option(
     "--proxy-mode", type=click.Choice(PROXY_MODES), help="kube-proxy's mode."
 )
-
-
 _dump = click.option(
     "--dump", "dumps", multiple=True, metavar="NAME=DIR",
     help="A real machine's dumps, instead of manifests; may be repeated. See docs/importing.md.",
@@ -445,3 +444,6 @@ def _course_folder() -> Path:
     except OSError as error:
         raise K8sNetError(f"Cannot copy the course to {copy}: {error.strerror or error}.") from None
     return copy
+
+
+main.add_command(grade)

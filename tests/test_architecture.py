@@ -28,7 +28,8 @@ ROOMS = [
     {"lab", "reach", "cost"},
     {"views"},
     {"course"},
-    {"cli", "cli_story", "__main__"},
+    {"grade"},
+    {"cli", "cli_grade", "cli_story", "__main__"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(ROOMS) for room in rooms}
 CORE = RANK["cluster"]

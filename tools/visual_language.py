@@ -30,6 +30,8 @@ PAGE = ROOT / "docs" / "visual-language.md"
 FOLDER = ROOT / "docs" / "pictures" / "language"
 
 NETWORKS = ("node", "pod", "service")
+#: The colours that are set side by side: networks, and the lines of packets on them.
+STROKES = (*NETWORKS, "packet", "reply")
 
 
 class Mark(NamedTuple):
@@ -235,7 +237,7 @@ def _vision_rows() -> list[str]:
         cells = [
             f"{difference(COLOURS[a][0], COLOURS[b][0], vision):.0f}, "
             f"{difference(COLOURS[a][1], COLOURS[b][1], vision):.0f}"
-            for a, b in combinations((*NETWORKS, "packet"), 2)
+            for a, b in combinations(STROKES, 2)
         ]
         rows.append(f"| {vision} | {' | '.join(cells)} |")
     return rows
@@ -247,7 +249,7 @@ def page() -> str:
         f"| ![{mark.name}](pictures/language/{mark.file}.svg) | {mark.name} | {mark.sign} |"
         for mark in marks()
     ]
-    pairs = [f"{a}, {b}" for a, b in combinations((*NETWORKS, "packet"), 2)]
+    pairs = [f"{a}, {b}" for a, b in combinations(STROKES, 2)]
     return (
         HEAD
         + "\n".join(lines)
@@ -256,12 +258,12 @@ def page() -> str:
         "\n## Colours\n\nEach with its contrast on the ground, as n to 1.\n\n"
         "| role | light | dark | what says the same |\n| --- | --- | --- | --- |\n"
         + "\n".join(_colour_rows())
-        + "\n\nThe hues are those of Okabe and Ito. How different they look\n"
+        + "\n\nThe networks and the packet have hues of Okabe and Ito; the reply a violet of our own. How different they look\n"
         "(ΔE, 2.3: just visible) in the light theme and in the dark one:\n\n"
         f"| reader | {' | '.join(pairs)} |\n| --- |{' --- |' * len(pairs)}\n"
         + "\n".join(_vision_rows())
-        + "\n\nA reply and a node's outline look alike to some readers. The dash, the arrow heads\n"
-        "and the width tell them apart.\n\n"
+        + "\n\nA test asks for 20 between a packet's or a reply's line and everything else, and 10\n"
+        "between networks, which a word tells apart as well.\n\n"
         f"Names have {NAME:g} px, all other words at least {SMALL:g} px, at the natural width.\n"
     )
 

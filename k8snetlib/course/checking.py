@@ -3,7 +3,8 @@
 ``check("04.lookup")`` takes the answer from the caller's own names, so it depends on no cell order:
 a name that is not there yet is simply not attempted. In JupyterLab it shows a report and never
 raises, so *Run All* goes on. Under nbval (our pytest plugin sets ``K8SNET_NBVAL``) a check that is
-not passed raises ``CheckFailed``, which shows itself in a few lines, without a traceback.
+not passed raises ``CheckFailed``, which shows itself in a few lines, without a traceback. In a
+grader's hands it judges answers that were collected elsewhere (``graded``).
 
 What may not live here: judgement (``judge``), looks (``report``, ``page``), files (``progress``).
 """
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 
 from k8snetlib.course.collect import answers_in
 from k8snetlib.course.exercise import Exercise, all_exercises, course_root, find_exercise
+from k8snetlib.course.graded import UNDER_GRADER, judge_for_grader
 from k8snetlib.course.judge import judge
 from k8snetlib.course.page import card
 from k8snetlib.course.progress import store_for
@@ -59,6 +61,12 @@ def check(task_id: str, /, *, seed: int = VISIBLE_SEED, **given: object) -> None
             raise unknown_name(f"answer to {task_id}", name, [task.name])
     names: Mapping[str, object] = given or sys._getframe(1).f_globals
     alone = exercise._replace(tasks=(task,))
+    if os.environ.get(UNDER_GRADER):
+        whole = judge_for_grader(task, Path.cwd())
+        report = Report(exercise.id, exercise.title, (whole,), seed)
+        if not report.passed:
+            raise CheckFailed(report)
+        return
     report = judge(alone, answers_in(alone, names), seed)
     if os.environ.get(UNDER_NBVAL):
         if not report.passed:

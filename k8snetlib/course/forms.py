@@ -19,6 +19,9 @@ _CHANCE = re.compile(r"(\d{1,12}(?:\.\d{1,60})?)(?:/(\d{1,12}))?(%)?")
 _NOBODY = ("nobody", "no one", "noone", "no-one", "none", "nothing", "nowhere", "-", "")
 _PREFIX = re.compile(r"\d+\.\d+\.\d+\.\d+/\d+")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+(?![\d/.])")
+_ENTRY = re.compile(
+    r"(?:[\da-f]{2}:){5}[\da-f]{2}|\d+\.\d+\.\d+\.\d+(?:/\d+)?|[a-z][\w-]*:[a-z][\w.-]*"
+)
 
 
 def whole(value: Any) -> Any:
@@ -57,6 +60,29 @@ def hosts(value: Any) -> Any:
     return sorted({name if isinstance(name, str) else repr(name) for name in map(host, value)})
 
 
+_OUTCOMES = {
+    "answered": "delivered", "arrives": "delivered", "connected": "delivered", "ok": "delivered",
+    "works": "delivered", "reset": "refused", "connection refused": "refused", "rst": "refused",
+}  # fmt: skip
+
+
+def outcome(value: Any) -> Any:
+    """``delivered`` or ``refused`` from the words that people use for it; other words stay."""
+    text = words(value)
+    return _OUTCOMES.get(text.lower(), text.lower()) if isinstance(text, str) else value
+
+
+def address(value: Any, names: Names) -> Any:
+    """The one address in a text: ``10.1.15.2`` from ``10.1.15.2/24``, ``10.1.15.2 (web2)`` or, if
+    ``names`` knows one address of that name, ``web2``."""
+    text = words(value)
+    if not isinstance(text, str):
+        return value
+    found = re.findall(r"\d+\.\d+\.\d+\.\d+", text)
+    known = found or [ip for ip, name in names.ips.items() if name == host(text)]
+    return known[0] if len(known) == 1 else text
+
+
 def nobody(value: Any, word: str = "nobody") -> Any:
     """``word`` from any of the words for none of them: ``none``, ``no one``, ``-`` …"""
     return word if words(value) in _NOBODY else value
@@ -80,6 +106,40 @@ def owner(value: Any, names: Names) -> Any:
     if not isinstance(text, str):
         return value
     return names.mac(text.lower().replace("-", ":")) if text.count(":") != 1 else text.lower()
+
+
+def entry(value: Any) -> Any:
+    """The networks, IPv4 addresses, MAC addresses and ``NAMESPACE:DEVICE`` names of an entry, in
+    their order; other words do not count.
+
+    ``10.1.20.0 lladdr 0e:f1:… PERMANENT``, the pair of both and a dict of that pair are one entry.
+    """
+    if isinstance(value, dict):
+        value = [part for pair in value.items() for part in pair]
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        value = " ".join(value)
+    if not isinstance(value, str):
+        return value
+    return tuple(_ENTRY.findall(re.sub(r"-(?=[\da-f]{2}\b)", ":", value.lower()))) or words(value)
+
+
+def entries(value: Any) -> Any:
+    """Several entries (see ``entry``), in any order: a list, a dict of pairs, or lines of text."""
+    if isinstance(value, dict):
+        value = [list(pair) for pair in value.items()]
+    if isinstance(value, str):
+        value = [line for line in value.splitlines() if line.strip()]
+    return sorted(map(entry, value), key=repr) if isinstance(value, list) else value
+
+
+def yes(value: Any) -> Any:
+    """True or False from itself, or from the words people write for it."""
+    said = value.strip().lower() if isinstance(value, str) else value
+    if said in ("yes", "true", "delivered", "answered", "works", "ok"):
+        return True
+    if said in ("no", "false", "lost", "dropped", "refused", "fails", "unreachable"):
+        return False
+    return value
 
 
 def route(value: Any) -> Any:

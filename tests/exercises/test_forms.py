@@ -194,13 +194,45 @@ def test_a_lease(text):
     assert forms.lease(text) == ("10.1.20.0/24", "192.168.66.12")
 
 
+@pytest.mark.parametrize("read", [forms.entry, forms.entries, forms.yes])
+@pytest.mark.parametrize("value", [None, 7, [], [1, None], {}, {"a": 1}, b"x", Other("x"), 1.5])
+def test_no_reader_of_entries_raises(read, value):
+    read(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10.1.20.0 lladdr 0e:f1:0a:01:14:00 PERMANENT",
+        "10.1.20.0 dev eth0 lladdr 0E-F1-0A-01-14-00",
+        ["10.1.20.0", "0e:f1:0a:01:14:00"],
+        {"10.1.20.0": "0e:f1:0a:01:14:00"},
+    ],
+    ids=repr,
+)
+def test_an_entry(text):
+    assert forms.entry(text) == ("10.1.20.0", "0e:f1:0a:01:14:00")
+
+
 @pytest.mark.parametrize(
     ("read", "value", "expected"),
     [
+        (forms.yes, "No", False),
+        (forms.yes, "delivered", True),
+        (forms.yes, 1, 1),
+        (forms.entry, "10.1.15.0/24 via 10.1.15.0 dev x", ("10.1.15.0/24", "10.1.15.0")),
+        (forms.entry, "Node1:flannel.1 dst 10.0.0.1", ("node1:flannel.1", "10.0.0.1")),
+        (forms.entry, "no entry", "no entry"),
+        (forms.entries, "10.0.0.2 via\n10.0.0.1", [("10.0.0.1",), ("10.0.0.2",)]),
+        (forms.entries, {"10.0.0.2": "10.0.0.9"}, [("10.0.0.2", "10.0.0.9")]),
+        (forms.entries, 7, 7),
         (forms.host, "default/Web2 ", "web2"),
         (forms.hosts, "node1, node2", ["node1", "node2"]),
         (forms.hosts, "node2 and node1", ["node1", "node2"]),
         (forms.hosts, ["node2", "node1", "node2"], ["node1", "node2"]),
+        (forms.outcome, " Connection  refused", "refused"),
+        (forms.outcome, "answered", "delivered"),
+        (forms.outcome, "Lost", "lost"),
         (forms.whole, " 62 ", 62),
         (forms.whole, "six", "six"),
         (forms.route, "nonsense", "nonsense"),
@@ -227,12 +259,28 @@ def test_a_reader(read, value, expected):
     "read",
     [
         forms.route, forms.lease, forms.host, forms.hosts, forms.whole, forms.chance, forms.nobody,
-        forms.empty, forms.end,
+        forms.empty, forms.end, forms.outcome,
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("value", [None, 7, [], [1, None], {}, {"a": 1}, b"x", Other("x"), 1.5])
 def test_no_reader_raises(read, value):
     read(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("10.1.15.2/24", "10.1.15.2"),
+        (" 10.1.15.2 (web2)", "10.1.15.2"),
+        ("pod/web2", "10.1.15.2"),
+        ("10.1.15.2 or 10.1.15.3", "10.1.15.2 or 10.1.15.3"),
+        ("somebody", "somebody"),
+        (None, None),
+        (7, 7),
+    ],
+)
+def test_an_address(value, expected):
+    assert forms.address(value, Names({}, {"10.1.15.2": "web2"})) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,125 @@
+"""What lives here: the program that runs inside the fence: setup, then each answer, then questions.
+
+It gets one JSON document on standard input and writes JSON lines (see ``strict``) where its
+standard output was; the learner's own output goes nowhere. It is copied beside k8snetlib into the
+fence; nothing else of this room is there, and no check, solution or other submission.
+
+A learner's code runs in this very process and may forge whatever is written here. That earns
+nothing: what comes out is *answers*, and they are judged elsewhere.
+
+Answers are plain Python. Only answer cells count, in the order of the tasks; they share one
+namespace with the setup of the pristine notebook. ``check`` and ``hint`` do nothing here.
+
+What may not live here: expected values; anything that trusts the process it runs in.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import random
+import resource
+import sys
+from typing import Any
+
+#: Exit statuses, for the parent: memory ran out where nothing could catch it; setup failed.
+NO_MEMORY, NO_SETUP = 77, 78
+_PR_SET_NO_NEW_PRIVS = 38
+#: Version 3 of the capability sets: two words each of effective, permitted, inheritable.
+_CAPABILITIES = 0x20080522
+
+
+def _drop(job: dict[str, Any]) -> None:
+    """Gives up what may be left of root, and takes the limits on."""
+    limits = job["limits"]
+    for name in ("CPU", "AS", "FSIZE", "NOFILE", "CORE"):
+        _limit(name, limits[name])
+    if job["uid"] is not None:
+        os.setgroups([])
+        os.setresgid(job["uid"], job["uid"], job["uid"])
+        _limit("NPROC", limits["NPROC"])
+        os.setresuid(job["uid"], job["uid"], job["uid"])
+    else:
+        _limit("NPROC", limits["NPROC"])
+    os.chdir(job["cwd"])
+    # No program that is started from here on gets more rights, and we keep none.
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc.capset((ctypes.c_uint32 * 2)(_CAPABILITIES, 0), (ctypes.c_uint32 * 6)())
+
+
+def _limit(name: str, value: int) -> None:
+    kind = getattr(resource, f"RLIMIT_{name}")
+    _, hard = resource.getrlimit(kind)
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (value, value))
+
+
+def _take_streams() -> tuple[bytes, int]:
+    """Reads the job, keeps the way out, and leaves the learner three streams that lead nowhere."""
+    data = sys.stdin.buffer.read()
+    out = os.dup(1)
+    os.set_inheritable(out, False)
+    null = os.open("/dev/null", os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
+    os.close(null)
+    return data, out
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """In place of check, hint, display …"""
+
+
+def main() -> None:
+    """Runs the job on standard input."""
+    data, out = _take_streams()
+    job = json.loads(data)
+    sys.path[:] = [*sys.path, *job["path"]]
+    from k8snetlib.course.collect import Problem, collect, one_line
+
+    def say(**line: Any) -> None:
+        left = json.dumps(line, allow_nan=False).encode() + b"\n"
+        while left:
+            left = left[os.write(out, left) :]
+
+    namespace: dict[str, Any] = {"__name__": "__main__", "display": _nothing}
+    try:
+        for source in job["setup"]:
+            exec(compile(source, "<setup>", "exec"), namespace)
+    except Exception as error:
+        say(setup=one_line(error))
+        os._exit(NO_SETUP)
+    for name in ("board", "check", "hint", "predict"):
+        if name in namespace:
+            namespace[name] = _nothing
+    gc.collect()
+    _drop(job)
+    say(ready=True)
+    for task in job["tasks"]:
+        if task["ask"]:
+            say(begin=task["id"])
+        random.seed(task["id"])
+        answer: Any = None
+        try:
+            exec(compile(task["source"], f"<answer {task['id']}>", "exec"), namespace)
+            answer = namespace.get(task["name"])
+        except (Exception, SystemExit) as error:
+            answer = Problem("error", f"The cell raised {one_line(error)}.")
+        if not task["ask"]:
+            continue
+        for seed, asked in task["questions"]:
+            random.seed(seed)
+            told = collect({task["id"]: asked}, {task["id"]: answer})
+            say(task=task["id"], seed=seed, collected=told[task["id"]])
+    say(end=True)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except MemoryError:
+        os._exit(NO_MEMORY)

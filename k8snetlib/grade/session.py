@@ -1,0 +1,113 @@
+"""What lives here: a pytest plugin for the grader's own sessions: many notebooks, one kernel.
+
+* Starting a kernel takes longer than judging, and no learner code runs here. So one kernel serves a
+  whole session: between two notebooks its names are wiped and its working folder changes. A kernel
+  that was interrupted or died is not used again.
+* When a notebook is done, one JSON line goes to the grader, through a pipe whose number is in
+  ``PIPE``: the notebook's folder, and the outcome of each cell by its id.
+* The session dies with the grader.
+
+What may not live here: points; a cell's outcome counts only together with its record (``judging``).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Generator
+from typing import Any, ClassVar
+
+import pytest
+from nbval import plugin as nbval_plugin
+from nbval.kernel import RunningKernel
+
+#: The environment variable that names the pipe, and the one that names the grader's process.
+PIPE, GRADER = "K8SNET_SESSION_PIPE", "K8SNET_SESSION_GRADER"
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with(parent: int) -> None:
+    """From now on the kernel kills this process when its parent ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before we could say so
+        os._exit(1)
+
+
+class SharedKernel(RunningKernel):  # type: ignore[misc]
+    """nbval's kernel, kept for the next notebook."""
+
+    kept: ClassVar[tuple[Any, Any] | None] = None
+    _clean = True
+
+    def __init__(self, kernel_name: str, cwd: str | None = None, startup_timeout: float = 60):
+        kept, SharedKernel.kept = SharedKernel.kept, None
+        if kept is None or not kept[0].is_alive():
+            super().__init__(kernel_name, cwd=cwd, startup_timeout=startup_timeout)
+        else:
+            self.km, self.kc = kept
+        # First the folder: the last one may be gone, and a shell without a folder resets nothing.
+        wipe = f"import os\nos.chdir({cwd!r})\nget_ipython().reset()"
+        asked = self.kc.execute(wipe, silent=True, store_history=False)
+        self.await_reply(asked, timeout=startup_timeout)
+        self.await_idle(asked, startup_timeout)
+
+    def interrupt(self) -> None:
+        """As nbval's; this kernel is then not kept."""
+        self._clean = False
+        super().interrupt()
+
+    def stop(self) -> None:
+        """Keeps the kernel, or stops it if something went wrong with it."""
+        if self._clean and self.is_alive():
+            SharedKernel.kept = self.km, self.kc
+        else:
+            super().stop()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Ties the session to the grader, and puts the shared kernel in nbval's place."""
+    die_with(int(os.environ[GRADER]))
+    nbval_plugin.RunningKernel = SharedKernel
+    config.pluginmanager.register(_Outcomes(int(os.environ[PIPE])), "k8snet-outcomes")
+
+
+def pytest_unconfigure() -> None:
+    """Stops the kernel that was kept."""
+    kept, SharedKernel.kept = SharedKernel.kept, None
+    if kept is not None:
+        kept[1].stop_channels()
+        kept[0].shutdown_kernel(now=True)
+
+
+class _Outcomes:
+    """Collects what became of each cell, and says so when its notebook is done."""
+
+    def __init__(self, pipe: int) -> None:
+        self.pipe = pipe
+        self.cells: dict[str, str] = {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: Any, call: pytest.CallInfo[None]
+    ) -> Generator[None, Any, Any]:
+        report = yield
+        cell_id = item.cell.get("id", "") if hasattr(item, "cell") else ""
+        outcome = "xfail or xpass" if hasattr(report, "wasxfail") else report.outcome
+        # One cell has three reports; whatever is not "passed" stays, and so does an id met twice.
+        if report.when == "call" or outcome != "passed":
+            twice = report.when == "call" and cell_id in self.cells
+            self.cells[cell_id] = "twice" if twice else outcome
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> Generator[None, Any, Any]:
+        result = yield
+        if nextitem is None or nextitem.parent is not item.parent:
+            line = {"folder": item.path.parent.name, "cells": self.cells}
+            self.cells = {}
+            os.write(self.pipe, json.dumps(line).encode() + b"\n")
+        return result
