@@ -81,7 +81,9 @@ def timed(command: list[str], where: Path, env: dict[str, str]) -> float:
     """Seconds that a command takes; raises if it fails."""
     before = time.perf_counter()
     quiet = subprocess.DEVNULL
-    subprocess.run(command, cwd=where, env=env, check=True, stdout=quiet, stderr=quiet, timeout=3600)
+    subprocess.run(
+        command, cwd=where, env=env, check=True, stdout=quiet, stderr=quiet, timeout=3600
+    )
     return time.perf_counter() - before
 
 

@@ -258,11 +258,13 @@ def page() -> str:
         "\n## Colours\n\nEach with its contrast on the ground, as n to 1.\n\n"
         "| role | light | dark | what says the same |\n| --- | --- | --- | --- |\n"
         + "\n".join(_colour_rows())
-        + "\n\nThe networks and the packet have hues of Okabe and Ito; the reply a violet of our own. How different they look\n"
+        + "\n\nThe networks and the packet have hues of Okabe and Ito; the reply a violet of our "
+        "own. How different they look\n"
         "(ΔE, 2.3: just visible) in the light theme and in the dark one:\n\n"
         f"| reader | {' | '.join(pairs)} |\n| --- |{' --- |' * len(pairs)}\n"
         + "\n".join(_vision_rows())
-        + "\n\nA test asks for 20 between a packet's or a reply's line and everything else, and 10\n"
+        + "\n\nA test asks for 20 between a packet's or a reply's line and everything else, "
+        "and 10\n"
         "between networks, which a word tells apart as well.\n\n"
         f"Names have {NAME:g} px, all other words at least {SMALL:g} px, at the natural width.\n"
     )
