@@ -26,6 +26,8 @@ from k8snetlib.grade.strict import MAX_LINE, MAX_OUTPUT, Heard, NotStrict, hear
 
 #: Seconds that a run may take until it is ready: it is our own code until then.
 START = 30.0
+#: Seconds for the last processes behind a fence to go, once it was taken down.
+GOING = 2.0
 #: A task never gets less than so many seconds.
 LEAST = 2.0
 TEXTS = {
@@ -200,6 +202,10 @@ async def end(process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
+    # The pipe ends when its last holder is gone: then nothing outlived the fence.
+    if process.stdout is not None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.stdout.read(), GOING)
 
 
 def _kill_all_of(uid: int) -> None:

@@ -34,9 +34,10 @@ def read_bytes(path: Path) -> bytes:
     except OSError as error:
         what = "is a link" if path.is_symlink() else f"cannot be read: {error.strerror}"
         raise BadNotebook("unreadable", f"{path.name} {what}.") from None
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        raise BadNotebook("unreadable", f"{path.name} is no plain file.")
     with open(opened, "rb") as file:
-        if not stat.S_ISREG(os.fstat(opened).st_mode):
-            raise BadNotebook("unreadable", f"{path.name} is no plain file.")
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise BadNotebook("too-large", f"{path.name} has more than {MAX_BYTES:,} bytes.")
@@ -57,7 +58,8 @@ def read_cells(data: bytes, name: str) -> tuple[Cell, ...]:
 def _upgraded(data: bytes) -> bytes | None:
     """An old notebook in format 4, or None if this is none."""
     document: Any = json.loads(data.decode("utf-8-sig"))
-    if not isinstance(document, dict) or document.get("nbformat") not in (1, 2, 3):
+    version = document.get("nbformat") if isinstance(document, dict) else None
+    if type(version) is not int or version not in (1, 2, 3):
         return None
     import nbformat
 
