@@ -53,8 +53,9 @@ def write_outputs(
         path = folder / name
         write(path, content)
         written.append(path)
+    here = {path.name for path in written if path.parent == pages}
     for page in pages.iterdir():
-        if page not in written and _PAGE.fullmatch(page.name) and not page.is_symlink():
+        if page.name not in here and _PAGE.fullmatch(page.name) and not page.is_symlink():
             page.unlink()
     return tuple(written)
 
