@@ -6,6 +6,7 @@ What may not live here: grading itself (``grade``).
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -120,11 +121,13 @@ def grade(
 def _require() -> None:
     import importlib.util
 
+    if sys.platform != "linux":
+        raise K8sNetError("Grading needs Linux: its kernel isolates learners' code.")
     for module in ("nbval", "ipykernel", "nbformat"):
         if importlib.util.find_spec(module) is None:
             raise K8sNetError(
                 f"Grading needs {module}, which is not installed here.",
-                "Install it with: pip install 'k8snetlib[grade]'",
+                "Install it with: pip install 'k8snetlib[course]'",
             )
 
 

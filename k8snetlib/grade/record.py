@@ -71,7 +71,7 @@ class Graded(NamedTuple):
 
     ``seeds`` are those of the clusters that the answers were asked about, the visible one first;
     ``isolation`` says in one sentence which fence was in force; ``seconds`` is wall-clock time.
-    ``fingerprint`` names file, exercise and seeds: a record with the same one is still valid.
+    ``fingerprint`` names file, exercise, seeds and library: a record with the same one is valid.
     """
 
     learner: str

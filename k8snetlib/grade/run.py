@@ -5,7 +5,7 @@ usual gives its place to the next, so that it delays nobody. Judged are many in 
 
 Each record is written when it is known, whole or not at all: after a kill -9 the records are there,
 nothing else is (processes die with us; the work folder is swept at the next start), and ``resume``
-goes on. A record is valid as long as file, exercise and seeds are the same.
+goes on. A record is valid as long as file, exercise, seeds and this library are the same.
 
 What may not live here: what comes after the records (``feedback``, ``gradebook``, ``analysis``).
 """
@@ -24,6 +24,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from k8snetlib import __version__
 from k8snetlib.course.checking import VISIBLE_SEED
 from k8snetlib.course.collect import questions
 from k8snetlib.course.exercise import Exercise
@@ -240,7 +241,8 @@ class _Grading:
             return draft._replace(status="unknown-exercise", text=text), False
         try:
             data = read_bytes(row.path)
-            sign = digest(data, self.bench.hashes[row.exercise].encode(), repr(self.seeds).encode())
+            rest = (self.bench.hashes[row.exercise], repr(self.seeds), __version__)
+            sign = digest(data, *(part.encode() for part in rest))
             draft = draft._replace(fingerprint=sign)
             before = self.known.get((draft.learner, draft.exercise, draft.source))
             if before and before.fingerprint == sign and not before.needs_review:
@@ -316,7 +318,7 @@ class _Grading:
 
 
 #: Seconds that a judging session waits for one more submission before it starts.
-PATIENCE = 0.7
+PATIENCE = 2.0
 
 
 def _timed(opened: _Open, graded: Graded) -> Graded:

@@ -29,6 +29,15 @@ PIPE, GRADER = "K8SNET_SESSION_PIPE", "K8SNET_SESSION_GRADER"
 _PR_SET_PDEATHSIG = 1
 
 
+#: Not ``reset()``: it collects garbage each time, which takes longer than judging.
+_WIPE = """
+import os
+os.chdir({cwd!r})
+for name in set(get_ipython().user_ns) - set(get_ipython().user_ns_hidden):
+    get_ipython().user_ns.pop(name, None)
+"""
+
+
 def die_with(parent: int) -> None:
     """From now on the kernel kills this process when its parent ends."""
     if sys.platform == "linux":
@@ -49,11 +58,15 @@ class SharedKernel(RunningKernel):  # type: ignore[misc]
             super().__init__(kernel_name, cwd=cwd, startup_timeout=startup_timeout)
         else:
             self.km, self.kc = kept
-        # First the folder: the last one may be gone, and a shell without a folder resets nothing.
-        wipe = f"import os\nos.chdir({cwd!r})\nget_ipython().reset()"
+        wipe = _WIPE.format(cwd=cwd)
         asked = self.kc.execute(wipe, silent=True, store_history=False)
         self.await_reply(asked, timeout=startup_timeout)
         self.await_idle(asked, startup_timeout)
+
+    def get_message(self, stream: str, timeout: float | None = None) -> Any:
+        """As nbval's, which also writes out every message for a log that nobody reads."""
+        get = {"iopub": self.kc.get_iopub_msg, "shell": self.kc.get_shell_msg}[stream]
+        return get(timeout=timeout)
 
     def interrupt(self) -> None:
         """As nbval's; this kernel is then not kept."""
