@@ -70,7 +70,7 @@ def test_under_nbval_it_raises_in_a_few_lines(course, monkeypatch):
 
 @pytest.mark.parametrize(
     ("task", "given", "near"),
-    [("04.lokup", {}, "04.lookup"), ("99.x", {}, "00"), ("04.lookup", {"look": 1}, "lookup")],
+    [("04.lokup", {}, "04.lookup"), ("99.x", {}, "09"), ("04.lookup", {"look": 1}, "lookup")],
 )
 def test_a_wrong_name_is_misuse(course, task, given, near):
     with pytest.raises(UnknownName, match=near):
