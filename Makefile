@@ -8,6 +8,7 @@ PYTEST_ARGS ?=
 CELL_TIMEOUT ?= 60
 MUTANTS ?= 400
 SEED ?= 1
+NAME ?=
 FILES ?=
 
 LAB := .venv-lab/bin/python
@@ -20,7 +21,7 @@ PYTEST := $(TEST) -m pytest -n $(JOBS) --dist loadfile
 NBVAL := --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check format unit lessons notebooks bench mutate browser verify binder \
+.PHONY: help lab test check format unit lessons notebooks lesson bench mutate browser verify binder \
         clean \
         python env-lab env-test env-browser env-binder
 
@@ -51,6 +52,9 @@ lessons: env-test  ## runs every lesson and compares every output with the store
 
 notebooks: env-test  ## executes the lessons in place and stores their outputs
 	$(TEST) tools/notebooks.py notebooks
+
+lesson:  ## lays out a new lesson with its exercise (NAME=14_network_policy)
+	@"$(PYTHON)" tools/lesson.py "$(NAME)"
 
 bench: env-test env-browser  ## measures; prints medians and ratios
 	@for script in $(filter-out %/bench_widgets.py,$(wildcard benchmarks/bench_*.py)); do \

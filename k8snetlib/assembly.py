@@ -23,7 +23,7 @@ from k8snetlib.flannel import subnet_env, udp
 from k8snetlib.flannel.config import NetConf, check_network_config, parse_config
 from k8snetlib.flannel.daemon import Flanneld
 from k8snetlib.flannel.ip import FlannelError
-from k8snetlib.flannel.link import EtcdLink, KubeLink
+from k8snetlib.flannel.link import NET_CONF, EtcdLink, KubeLink
 from k8snetlib.flannel.options import Options, parse_options
 from k8snetlib.flannel.registry import PREFIX
 from k8snetlib.kube import dns
@@ -242,7 +242,9 @@ def _start_kube_proxy(ns: Netns, spec: ClusterSpec, node: Node) -> None:
         service_cidrs=(str(net.service_network),),
     )  # fmt: skip
     iptables.kubelet_rules(ns.ruleset)
-    install(KubeProxy(ns, net.proxy_mode, config)).start()
+    kube_proxy = KubeProxy(ns, net.proxy_mode, config)
+    kube_proxy.configure(net.proxy_mode)
+    install(kube_proxy).start()
 
 
 # -- pods -----------------------------------------------------------------------------------------
@@ -351,11 +353,11 @@ def published(pod: Pod) -> list[docker.Published]:
 
 
 class _Flannel(NamedTuple):
-    """Flannel's settings, the same on every node: the net-conf as text and read, and the command
-    line of flanneld."""
+    """Flannel's settings on every node: net-conf and command line, as text and read."""
 
     text: str
     conf: NetConf
+    words: str
     options: Options
 
 
@@ -363,13 +365,13 @@ def _flannel(spec: ClusterSpec) -> _Flannel:
     text, words = json_of(net_conf(spec.network)), spec.network.flanneld.split()
     if subnet_manager(spec) == "kube":
         words.append("--kube-subnet-mgr")
-    return _Flannel(text, parse_config(text), parse_options(words))
+    return _Flannel(text, parse_config(text), " ".join(words), parse_options(words))
 
 
 def _start_flannel(network: Network, spec: ClusterSpec, flannel: _Flannel, api: ApiServer) -> None:
     """Where flannel's leases are (etcd, or the API server), and a flanneld on every node; each asks
     for the subnet that its ``subnet.env`` names."""
-    text, _, options = flannel
+    text, options = flannel.text, flannel.options
     kube = options.kube_subnet_mgr
     if not kube:
         server = EtcdServer(network)
@@ -382,13 +384,17 @@ def _start_flannel(network: Network, spec: ClusterSpec, flannel: _Flannel, api: 
     with network.agents.hold():
         for node in spec.nodes:
             link = KubeLink(api, node.name, text) if kube else EtcdLink(server, node.name)
-            install(Flanneld(network[node.name], options, link)).start()
+            if kube:
+                network[node.name].files[NET_CONF] = f"{text}\n"
+            flanneld = Flanneld(network[node.name], options, link)
+            flanneld.configure(flannel.words)
+            install(flanneld).start()
     network.settle()
 
 
 def _remember_subnet(ns: Netns, spec: ClusterSpec, node: Node, flannel: _Flannel) -> None:
     """The node has been up before: its ``subnet.env`` names the subnet it had."""
-    _, conf, options = flannel
+    conf, options = flannel.conf, flannel.options
     env = subnet_env.write(conf, options.ip_masq, node.pod_cidr, None, pod_mtu(spec))
     ns.files[options.subnet_file] = env
 

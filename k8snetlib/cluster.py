@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from k8snetlib.etcd.store import Client
     from k8snetlib.fates import Fate
     from k8snetlib.flannel.daemon import Flanneld
-    from k8snetlib.flannel.options import Options
     from k8snetlib.kube.apiserver import ApiServer
     from k8snetlib.kube.lookup import Target
     from k8snetlib.kube.proxy.daemon import KubeProxy
@@ -329,16 +328,15 @@ class Cluster:
         if flanneld.running:
             raise K8sNetError(f"flanneld runs on {node} already.", "Restart it.")
         if options is not None:
-            flanneld.options = _options(options)
+            flanneld.configure(options)
         flanneld.start()
 
     def restart_flanneld(self, node: str, options: str | None = None) -> None:
         """``systemctl restart flanneld``, perhaps with another command line."""
-        chosen = _options(options) if options is not None else None
         flanneld = self.flanneld(node)
+        if options is not None:
+            flanneld.configure(options)
         flanneld.stop()
-        if chosen is not None:
-            flanneld.options = chosen
         flanneld.start()
 
     def _with_flanneld(self) -> str:
@@ -437,9 +435,3 @@ def _in_order(old: tuple[Object, ...], now: list[Object]) -> tuple[Object, ...]:
     left = {key_of(each): each for each in now}
     known = [left.pop(key) for key in map(key_of, old) if key in left]
     return (*known, *left.values())
-
-
-def _options(words: str) -> Options:
-    from k8snetlib.flannel.options import parse_options
-
-    return parse_options(words)

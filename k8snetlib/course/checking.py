@@ -73,7 +73,7 @@ def check(task_id: str, /, *, seed: int = VISIBLE_SEED, **given: object) -> None
             raise CheckFailed(report)
     else:
         _record(exercise, report.tasks[0])
-    _show(report)
+    show(report)
 
 
 def hint(task_id: str, /) -> None:
@@ -86,7 +86,7 @@ def hint(task_id: str, /) -> None:
     if not os.environ.get(UNDER_NBVAL):
         store.update(task_id, lambda entry: entry._replace(hints=number))
     _say(store.take_news())
-    _show(Hints(task_id, task.hints[:number], len(task.hints)))
+    show(Hints(task_id, task.hints[:number], len(task.hints)))
 
 
 def board() -> Board:
@@ -156,10 +156,10 @@ class Note(NamedTuple):
 
 def _say(messages: list[str]) -> None:
     for message in messages:
-        _show(Note(message))
+        show(Note(message))
 
 
-def _show(thing: object) -> None:
+def show(thing: object) -> None:
     """Shows something where the learner looks: the notebook, else the terminal."""
     shell = None
     if "IPython" in sys.modules:

@@ -15,8 +15,13 @@ from k8snetlib.address import Prefix
 from k8snetlib.errors import K8sNetError
 from k8snetlib.trace import Names
 
+_CHANCE = re.compile(r"(\d{1,12}(?:\.\d{1,60})?)(?:/(\d{1,12}))?(%)?")
+_NOBODY = ("nobody", "no one", "noone", "no-one", "none", "nothing", "nowhere", "-", "")
 _PREFIX = re.compile(r"\d+\.\d+\.\d+\.\d+/\d+")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+(?![\d/.])")
+_ENTRY = re.compile(
+    r"(?:[\da-f]{2}:){5}[\da-f]{2}|\d+\.\d+\.\d+\.\d+(?:/\d+)?|[a-z][\w-]*:[a-z][\w.-]*"
+)
 
 
 def whole(value: Any) -> Any:
@@ -24,6 +29,16 @@ def whole(value: Any) -> Any:
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
         return int(value)
     return value
+
+
+def chance(value: Any) -> Any:
+    """A probability as a float, from ``0.25``, ``1``, ``"1/4"`` or ``"25 %"``."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    found = _CHANCE.fullmatch(value.replace(" ", "")) if isinstance(value, str) else None
+    if found is None or (found[2] and not int(found[2])):
+        return value
+    return float(found[1]) / int(found[2] or 1) / (100 if found[3] else 1)
 
 
 def words(value: Any) -> Any:
@@ -45,12 +60,87 @@ def hosts(value: Any) -> Any:
     return sorted({name if isinstance(name, str) else repr(name) for name in map(host, value)})
 
 
+_OUTCOMES = {
+    "answered": "delivered", "arrives": "delivered", "connected": "delivered", "ok": "delivered",
+    "works": "delivered", "reset": "refused", "connection refused": "refused", "rst": "refused",
+    "answer": "delivered", "reject": "rejected", "drop": "dropped", "routed away": "unreachable",
+}  # fmt: skip
+
+
+def outcome(value: Any) -> Any:
+    """An outcome from the words that people use for it: ``answered`` is ``delivered``."""
+    text = words(value)
+    return _OUTCOMES.get(text.lower(), text.lower()) if isinstance(text, str) else value
+
+
+def address(value: Any, names: Names) -> Any:
+    """The one address in a text: ``10.1.15.2`` from ``10.1.15.2/24``, ``10.1.15.2 (web2)`` or, if
+    ``names`` knows one address of that name, ``web2``."""
+    text = words(value)
+    if not isinstance(text, str):
+        return value
+    found = re.findall(r"\d+\.\d+\.\d+\.\d+", text)
+    known = found or [ip for ip, name in names.ips.items() if name == host(text)]
+    return known[0] if len(known) == 1 else text
+
+
+def nobody(value: Any, word: str = "nobody") -> Any:
+    """``word`` from any of the words for none of them: ``none``, ``no one``, ``-`` …"""
+    return word if words(value) in _NOBODY else value
+
+
+def empty(value: Any) -> Any:
+    """An empty list from a word for none of them."""
+    return [] if isinstance(value, str) and nobody(value.lower()) == "nobody" else value
+
+
+def end(value: Any) -> Any:
+    """``IP:PORT`` from itself, or from a pair."""
+    if isinstance(value, list) and len(value) == 2:
+        value = f"{value[0]}:{value[1]}"
+    return "".join(value.split()) if isinstance(value, str) else value
+
+
 def owner(value: Any, names: Names) -> Any:
     """``node1:eth0`` from itself, or from the MAC address that it owns."""
     text = words(value)
     if not isinstance(text, str):
         return value
     return names.mac(text.lower().replace("-", ":")) if text.count(":") != 1 else text.lower()
+
+
+def entry(value: Any) -> Any:
+    """The networks, IPv4 addresses, MAC addresses and ``NAMESPACE:DEVICE`` names of an entry, in
+    their order; other words do not count.
+
+    ``10.1.20.0 lladdr 0e:f1:… PERMANENT``, the pair of both and a dict of that pair are one entry.
+    """
+    if isinstance(value, dict):
+        value = [part for pair in value.items() for part in pair]
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        value = " ".join(value)
+    if not isinstance(value, str):
+        return value
+    return tuple(_ENTRY.findall(re.sub(r"-(?=[\da-f]{2}\b)", ":", value.lower()))) or words(value)
+
+
+def entries(value: Any) -> Any:
+    """Several entries (see ``entry``), in any order: a list, a dict of pairs, or lines of text."""
+    if isinstance(value, dict):
+        value = [list(pair) for pair in value.items()]
+    if isinstance(value, str):
+        value = [line for line in value.splitlines() if line.strip()]
+    return sorted(map(entry, value), key=repr) if isinstance(value, list) else value
+
+
+def yes(value: Any) -> Any:
+    """True or False from itself, or from the words people write for it."""
+    said = value.strip().lower() if isinstance(value, str) else value
+    if said in ("yes", "true", "delivered", "answered", "works", "ok"):
+        return True
+    if said in ("no", "false", "lost", "dropped", "refused", "fails", "unreachable"):
+        return False
+    return value
 
 
 def route(value: Any) -> Any:

@@ -4,8 +4,8 @@ Learner code and judging may run in two processes, so what lies between them is 
 else. ``to_plain`` takes values apart with the built-in types' own methods: a subclass of ``int`` or
 ``str`` loses its private ``==`` here, an object that equals everything becomes ``Other``.
 
-Equivalent forms become one form here: a tuple is a list, an ``IPv4Network`` is its text, a
-``bytearray`` is bytes, a set is a sorted list.
+Equivalent forms become one form here: a tuple is a list, an ``IPv4Network`` or a
+``Fraction`` is its text, a ``bytearray`` is bytes, a set is a sorted list.
 
 What may not live here: any opinion on whether a value is right.
 """
@@ -15,6 +15,8 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from k8snetlib.address import Prefix
@@ -27,6 +29,8 @@ MAX_DEPTH, MAX_VALUES, MAX_LENGTH = 12, 20_000, 100_000
 _CHUNK = 64
 
 _AS_TEXT = (
+    Fraction,
+    Decimal,
     ipaddress.IPv4Address,
     ipaddress.IPv4Network,
     ipaddress.IPv4Interface,
@@ -89,7 +93,7 @@ def _plain(value: object, depth: int, budget: _Budget) -> Any:
     if kind is bool:
         return value
     if kind in _AS_TEXT:
-        return str(value)
+        return _string(str(value), depth, budget)
     for base, read in _READERS:
         if issubclass(kind, base):
             return read(value, depth, budget)

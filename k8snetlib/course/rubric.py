@@ -1,7 +1,8 @@
 """What lives here: the words in which an exercise's ``checks.py`` is written.
 
 A rubric is a tuple of ``Item``. Each has a check: a pure function ``(answer, seed) -> findings``,
-where no finding means that the item passes. What ``answer`` is depends on the kind of task:
+where no finding (or a mere ``note``) means that the item passes. What ``answer`` is depends on the
+kind of task:
 
 * a *code* task: the ``Reply`` values of the calls in the item's group (``Call.group`` is the last
   part of the item's id). The checks never see the learner's function itself, only what it returned.
@@ -108,6 +109,11 @@ class Belief(NamedTuple):
 def fail(text: str, belief: str | None = None, witness: Exchange | str | None = None) -> Findings:
     """One finding that fails the item."""
     return (Finding(text, belief, witness),)
+
+
+def note(text: str, witness: Exchange | str | None = None) -> Findings:
+    """A remark on an item that passes."""
+    return (Finding(text, None, witness, PASS),)
 
 
 def same(left: Any, right: Any) -> bool:

@@ -92,6 +92,19 @@ _HEAD = (
     '<th scope="col" class="num">Points</th></tr></thead>'
 )
 
+#: On a phone a task is two lines, so that its state and its points are in sight.
+_NARROW = (
+    "<style>@media(max-width:600px){"
+    ".k8snet-report.k8snet-report .board{min-width:0}"
+    ".board,.board :is(caption,tbody,tr,th){display:block}"
+    ".board thead{position:absolute;clip-path:inset(50%)}"
+    ".k8snet-report.k8snet-report .board tr{text-align:left;background:none;padding:3px 0;"
+    "border-bottom:1px solid var(--line)}"
+    ".k8snet-report.k8snet-report .board :is(th,td){border:0;padding:2px 0}"
+    ".k8snet-report.k8snet-report .board td{display:inline-block;margin-right:14px}"
+    ".k8snet-report .board .st{min-width:0}}</style>"
+)
+
 
 def board_html(board: Board) -> str:
     """The board as an HTML table: one group of rows an exercise."""
@@ -103,7 +116,7 @@ def board_html(board: Board) -> str:
         bodies.append(f"<tbody>{''.join(lines)}</tbody>")
     news = "".join(f"<p><strong>{escape(line)}</strong></p>" for line in board.news)
     caption = f"<caption>{escape(board.summary)}</caption>"
-    table = f"<table>{caption}{_HEAD}{''.join(bodies)}</table>"
+    table = f'{_NARROW}<table class="board">{caption}{_HEAD}{"".join(bodies)}</table>'
     scroll = f'<div class="pic" tabindex="0" role="group" aria-label="All tasks">{table}</div>'
     return card(news + scroll, "Your progress")
 

@@ -24,14 +24,16 @@ from collections.abc import Sequence
 from math import ceil, inf
 from typing import TYPE_CHECKING, Any, cast
 
+from k8snetlib.errors import BadCommand
 from k8snetlib.etcd.api import EtcdError
 from k8snetlib.flannel import iptables, subnet_env
 from k8snetlib.flannel.backend import Backend, ExternalInterface, external_interface
 from k8snetlib.flannel.config import NetConf
+from k8snetlib.flannel.grid import Grid
 from k8snetlib.flannel.host_gw import HostGwBackend
 from k8snetlib.flannel.ip import FlannelError
 from k8snetlib.flannel.lease import ADDED, Lease, LeaseWatcher
-from k8snetlib.flannel.options import Options
+from k8snetlib.flannel.options import DEFAULTS, Options, in_file, parse_options
 from k8snetlib.flannel.udp import UdpBackend
 from k8snetlib.flannel.vxlan import VxlanBackend
 from k8snetlib.linux.clock import go_duration, go_time
@@ -76,8 +78,8 @@ class Flanneld(Service):
         self.renew_at = inf
         self.config_at = inf
         self._config_said = ""
-        self._mend = _Grid(0.0)
-        self._rules_grid = _Grid(0.0)
+        self._mend = Grid(0.0)
+        self._rules_grid = Grid(0.0)
         self._manager: Any = None
         self._stamp: object = None
         self._touched = False
@@ -85,10 +87,21 @@ class Flanneld(Service):
 
     # -- starting -------------------------------------------------------------------------------
 
+    def configure(self, words: str) -> None:
+        """Another command line, for the next start. Raises ``BadCommand``."""
+        self.options = parse_options(words)
+        self.ns.files[DEFAULTS] = f'FLANNELD_OPTIONS="{words}"\n'
+
     def begin(self) -> None:
-        """The process starts."""
+        """The process starts, with the command line of its file if there is one."""
         self._forget()
-        self._mend, self._rules_grid = _Grid(self.now), _Grid(self.now)
+        try:
+            self.options = in_file(self.ns.files.get(DEFAULTS, ""), self.options)
+        except BadCommand as error:
+            self.say("E", "main.go", error.message.removeprefix("flanneld: "))
+            self.exited(2)
+            return
+        self._mend, self._rules_grid = Grid(self.now), Grid(self.now)
         self._look_at_kernel()
         self.link.subscribe(self.name)
         self._manager = self.link.manager(self)
@@ -406,37 +419,6 @@ class Flanneld(Service):
             other.streams = [other._manager.clone_stream(stream) for stream in self.streams]
             other.backend = self.backend.clone(ns, other.say) if self.backend else None
             other.leases = self.leases.clone() if self.leases else None
-        return other
-
-
-class _Grid:
-    """A look every so many seconds, worked out only when there is something to see."""
-
-    __slots__ = ("at", "start")
-
-    def __init__(self, start: float) -> None:
-        self.start = start
-        self.at = inf
-
-    def due(self, now: float, period: float, missing: bool) -> float:
-        """The next look that will find something missing."""
-        if not missing or period == inf:
-            self.at = inf
-        elif self.at == inf:
-            self.at = self.start + (int((now - self.start) / period) + 1) * period
-        return self.at
-
-    def reached(self, now: float) -> bool:
-        """True if that look is now; the next one is worked out anew."""
-        if self.at > now:
-            return False
-        self.at = inf
-        return True
-
-    def clone(self) -> _Grid:
-        """A copy."""
-        other = _Grid(self.start)
-        other.at = self.at
         return other
 
 

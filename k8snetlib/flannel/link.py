@@ -77,8 +77,13 @@ class EtcdLink:
         return EtcdLink(cast(EtcdServer, network.agents["etcd"]), self.host, self.on_conflict)
 
 
+#: Where a node has flannel's ConfigMap: flanneld with ``--kube-subnet-mgr`` reads it at its start.
+NET_CONF = "/etc/kube-flannel/net-conf.json"
+
+
 class KubeLink:
-    """A node's way to the Kubernetes API (``--kube-subnet-mgr``)."""
+    """A node's way to the Kubernetes API (``--kube-subnet-mgr``); ``net_conf`` is flannel's
+    configuration where the node has no file of it."""
 
     def __init__(self, api: ApiServer, host: str, net_conf: str) -> None:
         self.api = api
@@ -88,7 +93,8 @@ class KubeLink:
     def manager(self, flanneld: Flanneld) -> KubeSubnetManager:
         """Leases are the Nodes' podCIDRs."""
         flanneld.say("I", "kube.go", "Starting kube subnet manager")
-        return KubeSubnetManager(self.api, self.host, self.net_conf)
+        net_conf = flanneld.ns.files.get(NET_CONF, self.net_conf)
+        return KubeSubnetManager(self.api, self.host, net_conf)
 
     def stamp(self) -> object:
         """The resource version, and whether the API can be reached."""

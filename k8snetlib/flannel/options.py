@@ -7,6 +7,7 @@ taken and have no effect. Source: flannel's main.go and Documentation/configurat
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -14,6 +15,11 @@ from typing import NamedTuple
 from k8snetlib.errors import BadCommand, nearest
 from k8snetlib.flannel import subnet_env
 from k8snetlib.flannel.registry import PREFIX
+
+#: Where a node keeps flanneld's command line (systemd's ``EnvironmentFile``): one line,
+#: ``FLANNELD_OPTIONS="--ip-masq"``.
+DEFAULTS = "/etc/default/flanneld"
+_LINE = re.compile(r"(?m)^\s*FLANNELD_OPTIONS=(.*)$")
 
 _TRUE, _FALSE = {"1", "t", "true", "T", "TRUE", "True"}, {"0", "f", "false", "F", "FALSE", "False"}
 #: Flags with a value that the model takes and does not use.
@@ -87,6 +93,18 @@ def parse_options(words: str | Iterable[str]) -> Options:
             "Minutes, 1 to 1439.",
         )
     return options
+
+
+def in_file(text: str, otherwise: Options) -> Options:
+    """The options that ``DEFAULTS`` holds; ``otherwise`` if it holds none. Raises ``BadCommand``.
+
+    >>> in_file('FLANNELD_OPTIONS="--ip-masq"', Options()).ip_masq
+    True
+    """
+    lines = _LINE.findall(text)
+    if not lines:
+        return otherwise
+    return parse_options(" ".join(shlex.split(lines[-1])))
 
 
 def _value(name: str, kind: type, value: str) -> object:

@@ -293,15 +293,12 @@ def example_spec(
 
 
 def slice_of(service: Service, pods: Iterable[Pod]) -> EndpointSlice:
-    """The EndpointSlice of a Service whose target ports are numbers, with these pods behind it."""
-    endpoints = tuple(
-        Endpoint(p.ip, p.node, p.name, p.ready and not p.terminating, p.ready, p.terminating)
-        for p in pods
-    )
-    ports = tuple(
-        EndpointPort(p.name, p.proto, int(p.target_port or p.port)) for p in service.ports
-    )
-    return EndpointSlice(f"{service.name}-1", service.name, endpoints, ports, service.namespace)
+    """The EndpointSlice of a Service with these pods behind it, where one holds them all: at most
+    100 pods, whose ports have the same numbers (else ``endpoint_slices.slices_of``)."""
+    from k8snetlib.kube.endpoint_slices import slices_of
+
+    (found,) = slices_of(service, pods)
+    return found
 
 
 def _example_network(backend: str, proxy_mode: str) -> NetworkSpec:

@@ -357,7 +357,7 @@ class Table:
         self, conn: Connection, wanted: Tuple, source: bool, ports: tuple[int, int] | None,
         draw: Callable[[int, int], int],
     ) -> tuple[Tuple, str]:  # fmt: skip
-        low, high = ports or _port_class(wanted)
+        low, high = ports or port_class(wanted)
         size = high - low + 1
         start = draw(0, size - 1) if size > 1 else 0
         for step in range(size):
@@ -370,7 +370,7 @@ class Table:
         return wanted, _none_free(wanted, low, high)
 
 
-def _port_class(wanted: Tuple) -> tuple[int, int]:
+def port_class(wanted: Tuple) -> tuple[int, int]:
     """The ports that a source port may change to: privileged ones stay privileged."""
     if wanted.proto == PROTO_ICMP:
         return 0, 65535

@@ -15,6 +15,8 @@
 * ``nat_table(exchange, "node1")`` shows tuples before and after; of a cluster, its connections.
 * ``entry_matrix(cluster, "backend-svc")`` shows who answers at each node's port, to whom as whom.
 * ``race(results)`` sets side by side what a new connection costs in each mode of kube-proxy.
+* ``step_race(results, walks)`` runs that race: Service by Service, and rule by rule.
+* ``plugin_calls(runtime)`` shows what each ADD and DEL of a CNI plugin answered and changed.
 * ``timeline(cluster)`` shows what happened in etcd, and what each flanneld heard of it.
 * ``prompt(cluster, "node1")`` is a prompt at the machines; what is typed there changes the cluster.
 * ``build(cluster)`` is the cluster builder: add a node, a pod, a Service; see what that makes.
@@ -36,8 +38,10 @@ from k8snetlib.views.mtu_steps import step_mtu
 from k8snetlib.views.nat_table import nat_table
 from k8snetlib.views.picture import Picture, draw
 from k8snetlib.views.player import Player, play
+from k8snetlib.views.plugin_calls import plugin_calls
 from k8snetlib.views.prompt import Prompt, prompt
 from k8snetlib.views.race import race
+from k8snetlib.views.race_steps import step_race
 from k8snetlib.views.rule_steps import step_rules
 from k8snetlib.views.stacks import draw_mtu, draw_stacks
 from k8snetlib.views.timeline import timeline
@@ -46,6 +50,6 @@ from k8snetlib.views.xray import pod_xray
 __all__ = [
     "Builder", "Matrix", "Picture", "Player", "Prompt", "address_bands", "build", "chain_map",
     "draw", "draw_mtu", "draw_stacks", "entry_matrix", "nat_table", "packet_flow", "play",
-    "pod_xray", "prompt", "race", "reachability", "step_backends", "step_bridge", "step_mtu",
-    "step_rules", "step_timeline", "timeline",
+    "plugin_calls", "pod_xray", "prompt", "race", "reachability", "step_backends", "step_bridge",
+    "step_mtu", "step_race", "step_rules", "step_timeline", "timeline",
 ]  # fmt: skip

@@ -1,25 +1,7 @@
 // The cluster builder's browser side. It decides nothing: what to show is Builder.data in build.py,
-// whose docstring describes it, and every wish goes to Python as it was written.
+// whose docstring describes it, and the answer to the last wish (live_widget.py); every wish goes to Python as it was written.
 
 let builders = 0;
-
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
-// The picture comes as text with ids; two builders on a page must not share them.
-function parsePicture(text, mark) {
-  const holder = make("div");
-  holder.innerHTML = text;
-  const svg = holder.querySelector("svg");
-  for (const element of svg.querySelectorAll("[id]")) element.id = `${element.id}-${mark}`;
-  const labels = (svg.getAttribute("aria-labelledby") ?? "").split(" ").filter(Boolean);
-  svg.setAttribute("aria-labelledby", labels.map((id) => `${id}-${mark}`).join(" "));
-  return svg;
-}
 
 const FIELDS = {
   node: [["name", "Name", "the next one"]],
@@ -33,8 +15,9 @@ function render({ model, el }) {
   const mark = `k8snet-builder-${++builders}`;
   const inputs = {};
   let kind = "pod";
-  let waiting = 0;
-  let late = null;
+  let drawn = "";
+  let asked = 0; // the number of the answer to what was asked here
+  let seen = model.get("data").answer.n;
 
   function field([name, title, hint]) {
     const id = `${mark}-${kind}-${name}`;
@@ -47,7 +30,7 @@ function render({ model, el }) {
 
   const what = make("select", { id: `${mark}-kind` }, ...Object.entries(KINDS).map(([value, title]) => make("option", { value }, title)));
   const fields = make("div", { class: "fields" });
-  const add = make("button", { type: "button", class: "add" }, "Add");
+  const add = make("button", { type: "button", class: "go" }, "Add");
   const form = make("div", { class: "bar", role: "group", "aria-label": "Add to the cluster" },
     make("span", { class: "field" }, make("label", { for: what.id }, "New"), what), fields, add);
   const status = make("p", { class: "status", role: "status" });
@@ -58,15 +41,15 @@ function render({ model, el }) {
   const yaml = make("pre", { tabindex: "0", role: "group" });
   const objects = make("div", { class: "objects" },
     make("div", { class: "bar" }, make("label", { for: select.id }, "Object"), select, remove, reset), yaml);
-  const root = make("div", { class: "k8snet k8snet-builder", role: "group", "aria-label": "Cluster builder" },
-    make("div", { class: "parts" }, form, status, picture, objects));
+  const root = make("div", { class: "k8snet k8snet-live k8snet-builder", role: "group", "aria-label": "Cluster builder" },
+    form, status, picture, objects);
+
+  const asks = asker(model, status);
 
   function send(message) {
-    if (model.get("answer").n < waiting) return;
-    waiting = model.get("answer").n + 1;
-    clearTimeout(late);
-    late = setTimeout(() => { status.textContent = "Waiting for Python: is the kernel busy, or was it restarted?"; }, 1500);
-    model.send(message);
+    if (!asks.free()) return;
+    asked = model.get("data").answer.n + 1;
+    asks.send(message);
   }
 
   function options(select, pairs) {
@@ -88,12 +71,7 @@ function render({ model, el }) {
     if (inputs.port) inputs.port.value = "80";
     add.textContent = `Add the ${KINDS[kind]}`;
     fill();
-    keepKeys();
-  }
-
-  // A key here is no shortcut of JupyterLab (b: a new cell). It asks the focused element itself.
-  function keepKeys() {
-    for (const element of root.querySelectorAll("button, select, input, pre, .picture")) element.setAttribute("data-lm-suppress-shortcuts", "true");
+    keepKeys(root, "button, select, input, pre, .picture");
   }
 
   function showObject() {
@@ -105,16 +83,17 @@ function render({ model, el }) {
 
   function show() {
     const data = model.get("data");
-    picture.replaceChildren(parsePicture(data.picture, mark));
+    if (drawn !== data.picture) picture.replaceChildren(parsePicture(data.picture, mark));
+    drawn = data.picture;
     options(select, data.objects.map(([key]) => [key, key]));
     fill();
     showObject();
+    if (data.answer.n !== seen) answer(data.answer);
   }
 
-  function answer() {
-    const { n, says, refused, made } = model.get("answer");
-    clearTimeout(late);
-    show(); // The two values come together, in any order.
+  function answer({ n, says, refused, made }) {
+    seen = n;
+    asks.answered();
     status.classList.toggle("refused", refused);
     status.replaceChildren(...(refused ? [make("span", { "aria-hidden": "true" }, "✗ ")] : []), says);
     // Of several new objects (a Service and its slice) the one of this kind was asked for.
@@ -123,7 +102,7 @@ function render({ model, el }) {
       select.value = own;
       showObject();
     }
-    if (n === waiting && !refused && own) inputs.name.value = "";
+    if (n === asked && own) inputs.name.value = "";
   }
 
   function wish() {
@@ -142,17 +121,15 @@ function render({ model, el }) {
   remove.addEventListener("click", () => send({ do: "remove", what: select.value }));
   reset.addEventListener("click", () => send({ do: "reset" }));
   model.on("change:data", show);
-  model.on("change:answer", answer);
 
   what.value = kind;
   choose();
   show();
   el.append(root);
   return () => {
-    clearTimeout(late);
+    asks.close();
     model.off("change:data", show);
-    model.off("change:answer", answer);
   };
 }
 
-export default { render };
+export default { initialize, render };

@@ -14,7 +14,8 @@ from typing import Any
 
 from k8snetlib.cluster import Cluster
 from k8snetlib.kube.manifests import yaml_of
-from k8snetlib.views.live import bundle
+from k8snetlib.topology import Topology
+from k8snetlib.views.live import Live
 from k8snetlib.views.marks import FONT
 from k8snetlib.views.palette import theme_css
 from k8snetlib.views.parts import SERVICE_TYPES, Parts
@@ -27,12 +28,12 @@ _STILL_STYLE = (
 )
 
 
-class Builder(Parts):
+class Builder(Live, Parts):
     """Parts that show themselves. ``cluster`` and ``manifests`` are what was built."""
 
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(cluster)
-        self._widget: Any = None
+        self._drawn: tuple[Topology, str] | None = None
         self._texts: dict[str, tuple[dict[str, Any], str]] = {}
 
     def __repr__(self) -> str:
@@ -63,11 +64,18 @@ class Builder(Parts):
          "objects": [["pod/web1", "apiVersion: v1\\n…"], …]}
         """
         return {
-            "picture": self.picture.svg,
+            "picture": self._svg(),
             "nodes": list(self.cluster.nodes),
             "types": list(SERVICE_TYPES),
             "objects": [[key, self._text(key, each)] for key, each in self.objects.items()],
         }
+
+    def _svg(self) -> str:
+        """The picture as text, drawn again only if it would be another one."""
+        topology = self.cluster.topology
+        if self._drawn is None or self._drawn[0] != topology:
+            self._drawn = topology, draw(topology).svg
+        return self._drawn[1]
 
     def _text(self, key: str, document: dict[str, Any]) -> str:
         """A document as YAML. PyYAML takes a millisecond or two for each, so they are kept."""
@@ -76,21 +84,13 @@ class Builder(Parts):
             known = self._texts[key] = document, yaml_of([document])
         return known[1]
 
-    @property
-    def widget(self) -> Any:
-        """The live widget, made when first asked for; None if anywidget is not installed."""
-        if self._widget is None:
-            try:
-                from k8snetlib.views.build_widget import BuilderWidget
-            except ImportError:
-                return None
-            self._widget = BuilderWidget(self)
-        return self._widget
+    def _make_widget(self) -> Any:
+        from k8snetlib.views.build_widget import BuilderWidget
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        if self.widget is not None:
-            self.widget.look()
-        return bundle({"text/html": self.html, "text/plain": repr(self)}, self.widget, options)
+        return BuilderWidget(self)
+
+    def _still(self) -> dict[str, Any]:
+        return {"text/html": self.html, "text/plain": repr(self)}
 
 
 def build(cluster: Cluster | None = None) -> Builder:

@@ -1,60 +1,34 @@
-"""What lives here: the cluster builder as an anywidget. Only ``build.Builder`` imports this module.
-
-The browser sends one message for each thing that is done, and gets ``data`` back.
-"""
+"""What lives here: the builder as an anywidget. Only ``build.Builder`` imports this module."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import anywidget
-import traitlets
-
-from k8snetlib.errors import K8sNetError
-from k8snetlib.views.live import style
+from k8snetlib.views.live import script, style
+from k8snetlib.views.live_widget import AskingWidget
 
 if TYPE_CHECKING:
     from k8snetlib.views.build import Builder
 
 
-class BuilderWidget(anywidget.AnyWidget):
-    """The live builder. ``data`` is what ``Builder.data`` says; ``answer`` what became of the last
-    wish: ``says``, whether it was ``refused``, the object that it ``made``, and a number ``n``."""
+class BuilderWidget(AskingWidget):
+    """The live builder. An answer names the objects that were ``made``, too."""
 
-    _esm = files("k8snetlib.views").joinpath("build.js").read_text(encoding="utf-8")
+    _esm = script("build")
     _css = style("builder")
-    data: Any = traitlets.Dict().tag(sync=True)
-    answer: Any = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, builder: Builder) -> None:
-        self.builder = builder
-        super().__init__(data=builder.data, answer={"n": 0, "says": "", "refused": False})
-        self.on_msg(lambda _, content, __: self.hear(content))
+    def do(self, message: Mapping[str, str]) -> dict[str, Any]:
+        """``{"do": "pod", "name": …, "port": …, …}`` as the verbs of ``Parts`` take it,
+        ``{"do": "remove", "what": …}`` or ``{"do": "reset"}``."""
+        builder: Builder = self.control
+        before = set(builder.objects)
+        says = self._do(builder, message)
+        return {"says": says, "made": [key for key in builder.objects if key not in before]}
 
-    def look(self) -> None:
-        """Shows what there is now."""
-        self.data = self.builder.data
-
-    def hear(self, message: Mapping[str, str]) -> None:
-        """Does what was done in the browser: ``{"do": "pod", "name": …, "port": …, …}`` as the
-        verbs of ``Parts`` take it, ``{"do": "remove", "what": …}`` or ``{"do": "reset"}``."""
-        before = {key for key, _ in self.data["objects"]}
-        says, refused = "", True
-        with self.hold_sync():
-            try:
-                says, refused = self._do(message), False
-                self.look()
-            except K8sNetError as error:
-                says = str(error)
-            finally:
-                made = [key for key, _ in self.data["objects"] if key not in before]
-                n = self.answer["n"] + 1
-                self.answer = {"n": n, "says": says, "refused": refused, "made": made}
-
-    def _do(self, message: Mapping[str, str]) -> str:
-        builder, fields = self.builder, {k: v.strip() for k, v in message.items() if k != "do"}
+    @staticmethod
+    def _do(builder: Builder, message: Mapping[str, str]) -> str:
+        fields = {key: value.strip() for key, value in message.items() if key != "do"}
         match message["do"]:
             case "node":
                 return builder.add_node(fields["name"])

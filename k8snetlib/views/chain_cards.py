@@ -9,7 +9,9 @@ What may not live here: rules (``chain_graph``), ink (``chain_map``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,6 +30,10 @@ MOST = 6
 KEPT = 3
 
 
+#: nftables' ``KIND-HASH-NAMESPACE/NAME/PROTO/PORT``, behind it ``__ADDRESS/PORT`` of an endpoint.
+_NFT_NAME = re.compile(r"([a-z-]+)-([A-Z0-9]{4})[A-Z0-9]{4}-[^/]+/[^/]+/(\w+/[^_]*)(?:__(.+))?$")
+
+
 class Row(NamedTuple):
     """One rule of a card: what it asks for (in lines), where it leads, its share, its packets.
 
@@ -37,7 +43,7 @@ class Row(NamedTuple):
     lines: tuple[str, ...]
     to: str
     share: str
-    packets: int
+    packets: int | None
     goal: str = ""
     tone: str = ""
 
@@ -55,7 +61,7 @@ class Card(NamedTuple):
     sub: str
     kind: str
     rows: tuple[Row, ...]
-    foot: tuple[str, str, str, int] | None = None
+    foot: tuple[str, str, str, int | None] | None = None
 
     @property
     def height(self) -> float:
@@ -68,6 +74,12 @@ def lines_of(graph: DiGraph[str], node: str) -> list[tuple[str, Line]]:
     found = [(goal, line) for _, goal, data in graph.out_edges(node, data=True)
              for line in data["lines"]]  # fmt: skip
     return sorted(found, key=lambda one: (one[1].condition.startswith(LATER), one[1].place))
+
+
+def counted(lines: Iterable[Line]) -> int | None:
+    """What rules counted together; None if none of them counts."""
+    found = [line.packets for line in lines if line.packets is not None]
+    return sum(found) if found else None
 
 
 def endpoint_of(graph: DiGraph[str], node: str) -> str:
@@ -88,6 +100,8 @@ def shares_of(graph: DiGraph[str], node: str) -> dict[Fraction, str]:
 
 def share_words(graph: DiGraph[str], node: str) -> str:
     """``1/3 of all``; ``1/3 of all or all`` if chains lead there with different shares."""
+    if "share" in graph.nodes[node]:
+        return str(graph.nodes[node]["share"])
     shares = shares_of(graph, node) or {Fraction(1): ""}
     return " or ".join("all" if share == 1 else f"{share} of all" for share in shares)
 
@@ -130,8 +144,9 @@ def _card(graph: DiGraph[str], node: str, folded: Sequence[str], names: Mapping[
     foot = None
     if end:
         ip = graph.nodes[end]["name"]
-        packets = sum(line.packets for line in graph.edges[node, end]["lines"])
-        foot = (names.get(ip.split(":")[0], "endpoint"), f"DNAT to {ip}",
+        packets = counted(graph.edges[node, end]["lines"])
+        how = graph.nodes[end].get("how", "DNAT to")
+        foot = (names.get(ip.split(":")[0], "endpoint"), f"{how} {ip}",
                 share_words(graph, node), packets)  # fmt: skip
     title = short_name(data["name"])
     return Card(node, title, sub_words(graph, node), data["kind"], tuple(rows), foot)
@@ -146,18 +161,24 @@ ROLES: Mapping[str, str] = {
     "KUBE-SVL-": "chooses an endpoint of this node",
     "KUBE-SEP-": "one endpoint",
     "KUBE-MARK-MASQ": "marks, returns; for all Services",
+    "external-": "what comes from outside",
+    "service-": "chooses an endpoint",
+    "endpoint-": "one endpoint",
+    "mark-for-masquerade": "marks, returns; for all Services",
 }
 
 
 def sub_words(graph: DiGraph[str], node: str) -> str:
     """What stands below a chain's name: where it is asked, else what it is for; and the table."""
     data = graph.nodes[node]
+    if "sub" in data:
+        return str(data["sub"])
     hooks = [graph.nodes[n]["name"] for n in graph.predecessors(node)
              if graph.nodes[n]["kind"] == "hook"]  # fmt: skip
     asked = f"asked in {' and '.join(hooks)}" if hooks and data["table"] == "nat" else ""
     asked = asked or ", ".join(hooks)
     role = next((words for name, words in ROLES.items() if data["name"].startswith(name)), "")
-    table = "" if data["table"] == "nat" else f"{data['table']} table"
+    table = "" if data["table"] == "nat" else data.get("where", f"{data['table']} table")
     return ": ".join(word for word in (table, asked or role) if word)
 
 
@@ -181,14 +202,17 @@ def row_words(line: Line) -> str:
 
 
 def short_name(chain: str) -> str:
-    """``KUBE-SEP-OYAM…`` for a name with a hash at its end."""
+    """``KUBE-SEP-OYAM…`` for a name with a hash at its end; of nftables' names what stands before
+    the hash, and the port that is meant: ``service-ICTK… tcp/http``, ``endpoint-H254…``."""
+    if found := _NFT_NAME.match(chain):
+        return f"{found[1]}-{found[2]}…" + ("" if found[4] else f" {found[3]}")
     head, _, tail = chain.rpartition("-")
     return f"{head}-{tail[:4]}…" if len(tail) == 16 and tail.isalnum() else chain
 
 
 def _fold_row(node: str, lines: list[Line]) -> Row:
     words = (f"{len(lines)} more rules", f"chance {lines[0].chance} to {lines[-1].chance}")
-    packets = sum(line.packets for line in lines)
+    packets = counted(lines)
     each = {line.share for line in lines}
     share = each.pop() if len(each) == 1 else None
     total = f"= {len(lines) * share.numerator}/{share.denominator}" if share else ""
@@ -198,7 +222,7 @@ def _fold_row(node: str, lines: list[Line]) -> Row:
 def _more(graph: DiGraph[str], giver: str, nodes: Sequence[str]) -> Card:
     lines = [line for node in nodes for line in graph.edges[giver, node]["lines"]]
     each = {line.share for line in lines}
-    packets = sum(line.packets for line in lines)
+    packets = counted(lines)
     share = f"{next(iter(each))} of all each" if len(each) == 1 else ""
     foot = (f"{len(nodes)} more", "each has a chain of its own", share, packets)
     title, sub = f"{len(nodes)} more chains", "in the words below: every one"
@@ -231,7 +255,7 @@ class Route:
 
     def __init__(self, start: int, end: int, y: float, row: Row) -> None:
         self.start, self.end, self.at = start, end, [y]
-        self.goal, self.packets, self.back = row.goal, row.packets, start == end
+        self.goal, self.packets, self.back = row.goal, row.packets or 0, start == end
 
 
 class Leg(NamedTuple):
@@ -275,6 +299,7 @@ def lay_out(cards: Mapping[str, Card]) -> Plan:
     """Where everything stands. A line that passes a column gets a slot of its own in it."""
     column = columns_of(cards)
     last = max(column.values(), default=0)
+    gap = _gap(cards, column)
     boxes: dict[str, Box] = {}
     routes: list[Route] = []
     for n in range(last + 1):
@@ -293,7 +318,7 @@ def lay_out(cards: Mapping[str, Card]) -> Plan:
                 free = route.at[-1] + 14
                 continue
             top = free if y in (0.0, float("inf")) else max(free, y - HEAD / 2)
-            boxes[node] = Box(MARGIN + n * (CARD_W + GAP), top, CARD_W, cards[node].height)
+            boxes[node] = Box(MARGIN + n * (CARD_W + gap), top, CARD_W, cards[node].height)
             free = boxes[node].bottom + RISE
             routes += _routes(cards[node], boxes[node], column)
     for node, box in boxes.items():
@@ -301,8 +326,15 @@ def lay_out(cards: Mapping[str, Card]) -> Plan:
         for k, route in enumerate(arriving):
             route.at.append(box.y + 15 + 13 * k)
     height = max((box.bottom for box in boxes.values()), default=MARGIN) + MARGIN
-    width = 2 * MARGIN + (last + 1) * CARD_W + last * GAP
-    return Plan(width, height, boxes, _ways(routes))
+    width = 2 * MARGIN + (last + 1) * CARD_W + last * gap
+    return Plan(width, height, boxes, _ways(routes, gap))
+
+
+def _gap(cards: Mapping[str, Card], column: Mapping[str, int]) -> float:
+    """How wide the gaps between columns are: many lines side by side need more room."""
+    starts = Counter(column[card.node] for card in cards.values() for row in card.rows
+                     if row.goal in column)  # fmt: skip
+    return max(GAP, 8.0 * max(starts.values(), default=0) - 8.0)
 
 
 def stacked(cards: Mapping[str, Card]) -> Plan:
@@ -325,7 +357,7 @@ def _routes(card: Card, box: Box, column: Mapping[str, int]) -> Iterator[Route]:
         y += row.height
 
 
-def _ways(routes: Sequence[Route]) -> tuple[tuple[tuple[Point, ...], int], ...]:
+def _ways(routes: Sequence[Route], wide: float) -> tuple[tuple[tuple[Point, ...], int], ...]:
     """Every line as points: level to its lane in a gap, along the lane, level again."""
     lanes: dict[tuple[int, int], float] = {}
     for gap in {n for r in routes for n in range(r.start, max(r.end, r.start + 1))}:
@@ -333,17 +365,17 @@ def _ways(routes: Sequence[Route]) -> tuple[tuple[tuple[Point, ...], int], ...]:
                 if r.start <= gap < max(r.end, r.start + 1)]  # fmt: skip
         down = sorted((leg for leg in legs if leg.end > leg.begin), key=lambda leg: -leg.begin)
         up = sorted((leg for leg in legs if leg.end < leg.begin), key=lambda leg: leg.begin)
-        left = MARGIN + gap * (CARD_W + GAP) + CARD_W
+        left = MARGIN + gap * (CARD_W + wide) + CARD_W
         turns = [*down, *up]
         for k, leg in enumerate(turns, 1):
-            lanes[gap, leg.route] = left + 4 + (GAP - 20) * k / (len(turns) + 1)
+            lanes[gap, leg.route] = left + 4 + (wide - 20) * k / (len(turns) + 1)
     found = []
     for n, route in enumerate(routes):
-        points = [Point(MARGIN + route.start * (CARD_W + GAP) + CARD_W, route.at[0])]
+        points = [Point(MARGIN + route.start * (CARD_W + wide) + CARD_W, route.at[0])]
         for gap, (y1, y2) in enumerate(pairwise(route.at), route.start):
             if (gap, n) in lanes:
                 points += [Point(lanes[gap, n], y1), Point(lanes[gap, n], y2)]
-        end = MARGIN + route.end * (CARD_W + GAP) + (CARD_W if route.back else 0)
+        end = MARGIN + route.end * (CARD_W + wide) + (CARD_W if route.back else 0)
         points.append(Point(end, route.at[-1]))
         found.append((tidy(points), route.packets))
     return tuple(found)

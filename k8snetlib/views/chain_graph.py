@@ -49,14 +49,15 @@ class Line(NamedTuple):
 
     ``place`` counts the rules of its chain from 1; ``condition`` is what it asks for, in few words;
     ``chance`` is its own probability (None: no die is rolled), ``share`` the part that it gets of
-    all that comes to its chain (None: that depends on the packet); ``rule`` is the whole text.
+    all that comes to its chain (None: that depends on the packet); ``packets`` is what it counted
+    (None: it does not count); ``rule`` is the whole text.
     """
 
     place: int
     condition: str
     chance: Fraction | None
     share: Fraction | None
-    packets: int
+    packets: int | None
     rule: str
 
 

@@ -4,7 +4,8 @@ Every card is a chain, every row a rule with its condition, its chance and, in a
 packets it matched so far. Lines that packets took are thick. Marks for masquerading are said in
 words and not drawn as lines, of which there would be too many.
 
-What may not live here: how rules are read (``chain_graph``), positions (``chain_cards``).
+What may not live here: how rules are read (``chain_graph``, ``nft_graph``, ``ipvs_graph``), where
+they stand (``chain_cards``).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from k8snetlib.errors import K8sNetError, unknown_name
+from k8snetlib.errors import unknown_name
 from k8snetlib.views.chain_cards import (
     FOOT,
     HEAD,
@@ -22,6 +23,7 @@ from k8snetlib.views.chain_cards import (
     Plan,
     Row,
     cards_of,
+    counted,
     endpoint_of,
     lay_out,
     lines_of,
@@ -32,6 +34,8 @@ from k8snetlib.views.chain_cards import (
 )
 from k8snetlib.views.chain_graph import chain_graph, services_named
 from k8snetlib.views.geometry import Box, Point
+from k8snetlib.views.ipvs_graph import ipvs_graph
+from k8snetlib.views.nft_graph import nft_graph
 from k8snetlib.views.picture import Picture
 from k8snetlib.views.sheet import Sheet, width_of
 
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
     from networkx import DiGraph
 
     from k8snetlib.cluster import Cluster
+    from k8snetlib.kube.api import Service
+    from k8snetlib.linux.netns import Netns
 
 STYLE = (
     ".k8snet-svg .card.mark{fill:var(--k-packet-fill);stroke:var(--k-packet);stroke-dasharray:6 4}"
@@ -55,43 +61,59 @@ FIRST = (
     "Only the first packet of a connection asks the nat table, so each packet here is one new "
     "connection."
 )
-#: Modes without a Service's chains in iptables, and the command that shows what they have.
-_LOOK = {"ipvs": "ipvsadm -Ln", "nftables": "nft list ruleset"}
+#: kube-proxy's mode -> what the numbers say there.
+_KEYS = {
+    "nftables": "kube-proxy's rules in nftables have no counters, so nothing is counted here.",
+    "ipvs": "In a pill: the new connections that IPVS gave a real server so far. What masquerades "
+    "is decided by iptables rules that ask ipsets, which name no Service.",
+}
 _HEAD = ("chain", "rule asks for", "leads to", "chance here", "of all that comes here", "packets")
 
 
 def chain_map(cluster: Cluster, service: str, node: str) -> Picture:
     """The chains of a Service in the live rules of a node, with what they counted so far.
 
+    In nftables mode these are its chains and the elements of its maps; in IPVS mode its virtual
+    servers with their real servers.
+
     Parameters: ``service`` is ``NAME`` or ``NAMESPACE/NAME``, as kubectl or a rule's comment names
     it; ``node`` is whose rules are read. The picture shows this moment: call again after traffic.
-    Raises ``UnknownName`` if the node has no rule for such a Service, ``K8sNetError`` if kube-proxy
-    keeps it elsewhere than in iptables rules.
+    Raises ``UnknownName`` if the node has no rule for such a Service.
     """
     ns = cluster[node]
-    addresses = {f"{s.namespace}/{s.name}": (s.cluster_ip, *s.external_ips)
-                 for s in cluster.spec.services if s.has_address}  # fmt: skip
-    known = dict.fromkeys((*services_named(ns.ruleset), *addresses))
+    specs = {f"{s.namespace}/{s.name}": s for s in cluster.spec.services if s.has_address}
+    known = dict.fromkeys((*services_named(ns.ruleset), *specs))
     plain = service.removeprefix("svc/").removeprefix("service/")
     wanted = [name for name in known if plain in (name, name.partition("/")[2])]
     wanted.sort(key=lambda name: not name.startswith("default/"))
-    graph = chain_graph(ns.ruleset, wanted[0], addresses.get(wanted[0], ())) if wanted else None
-    if graph is None or not graph:
-        mode = cluster.spec.network.proxy_mode
-        if wanted and mode in _LOOK:
-            raise K8sNetError(
-                f"No iptables rule of {ns.name} is about {plain}: kube-proxy's mode is {mode}.",
-                f"Look with: {_LOOK[mode]}.",
-            )
-        short = {name.partition("/")[2]: None for name in services_named(ns.ruleset)}
+    graph = _graph(ns, wanted[0], specs.get(wanted[0])) if wanted else None
+    if not graph:
+        short = {name.partition("/")[2]: None for name in known}
         raise unknown_name(f"Service in the rules of {ns.name}", plain, short)
     return draw_chains(graph, ns.name, cluster.names)
+
+
+def _graph(ns: Netns, name: str, spec: Service | None) -> DiGraph[str]:
+    """The Service's graph, from where kube-proxy keeps it: nftables, IPVS, or iptables."""
+    addresses = (spec.cluster_ip, *spec.external_ips) if spec else ()
+    found = []
+    if ns.ruleset.nft is not None:
+        found.append(("nftables", nft_graph(ns.ruleset.nft, name)))
+    ports = {port.node_port for port in spec.ports if port.node_port} if spec else set()
+    found.append(("ipvs", ipvs_graph(ns.ipvs, name, addresses, ports)))
+    for mode, graph in found:
+        if graph:
+            graph.graph["mode"] = mode
+            return graph
+    return chain_graph(ns.ruleset, name, addresses)
 
 
 def draw_chains(graph: DiGraph[str], node: str, names: Mapping[str, str]) -> Picture:
     """A picture of a graph as ``chain_graph`` builds it; ``names`` are the owners of addresses."""
     cards = cards_of(graph, names)
-    title = f"The chains of Service {graph.graph['service']} on {node}"
+    mode = graph.graph.get("mode", "iptables")
+    what = "virtual servers" if mode == "ipvs" else "chains"
+    title = f"The {what} of Service {graph.graph['service']} on {node}"
     said = ends_words(graph, names)
     svg, narrow = (
         sheet_of(cards, plan).svg((plan.width, plan.height), title, " ".join(said), STYLE)
@@ -99,7 +121,7 @@ def draw_chains(graph: DiGraph[str], node: str, names: Mapping[str, str]) -> Pic
     )
     rows = tuple(_rows(graph, names))
     nat = any(data["table"] == "nat" for _, data in graph.nodes(data=True))
-    key = f"{CAPTION} {FIRST}" if nat else CAPTION
+    key = _KEYS.get(mode) or (f"{CAPTION} {FIRST}" if nat else CAPTION)
     text = "\n".join([f"{title}.", *said, *_words(graph, names), key])
     return Picture(svg, text, f"{title}. {said[0]} {key}", (_HEAD, *rows),
                    "The same in words: every rule", narrow)  # fmt: skip
@@ -154,12 +176,17 @@ def _draw_row(sheet: Sheet, row: Row, box: Box) -> None:
         _pill(sheet, box, y - 4, row.packets)
 
 
-def _pill_width(packets: int) -> float:
+def _pill_width(packets: int | None) -> float:
+    if packets is None:
+        return 0.0
     return max(20.0, width_of(f"{packets:,}", "badge") + 8)
 
 
-def _pill(sheet: Sheet, box: Box, y: float, packets: int) -> None:
-    """How many packets, at the right edge: in a filled pill, or a mere 0."""
+def _pill(sheet: Sheet, box: Box, y: float, packets: int | None) -> None:
+    """How many packets, at the right edge: in a filled pill, or a mere 0; nothing where nothing is
+    counted."""
+    if packets is None:
+        return
     wide = _pill_width(packets)
     at = Box(box.right - 8 - wide, y - 9, wide, 18)
     if packets:
@@ -179,22 +206,28 @@ def ends_words(graph: DiGraph[str], names: Mapping[str, str]) -> list[str]:
     if not ends:
         stops = [data["name"] for _, data in graph.nodes(data=True) if data["kind"] == "verdict"
                  and data["name"].startswith(("REJECT", "DROP"))]  # fmt: skip
-        return [f"There is no endpoint: {', '.join(stops) or 'no rule takes the packet'}."]
+        said = ", ".join(dict.fromkeys(stops)) or "no rule takes the packet"
+        return [f"There is no endpoint: {said}."]
     shares = [share_words(graph, node) for node, _ in ends]
-    if len(ends) == 1:
+    ways = {data["chooses"] for _, data in graph.nodes(data=True) if "chooses" in data}
+    if ways:
+        first = f"{len(ends)} real server{'s' * (len(ends) > 1)}. {'. '.join(sorted(ways))}."
+    elif len(ends) == 1:
         first = "One endpoint gets every new connection."
     elif len(set(shares)) == 1:
         each = shares[0].removesuffix(" of all")
         first = f"{len(ends)} endpoints, each with {each} of the new connections."
     else:
         first = f"{len(ends)} endpoints."
-    said = []
+    told = []
     for (node, end), share in zip(ends, shares, strict=True):
         ip = graph.nodes[end]["name"]
-        packets = sum(line.packets for line in graph.edges[node, end]["lines"])
+        packets = counted(graph.edges[node, end]["lines"])
         owner = names.get(ip.split(":")[0])
-        said.append(f"{ip}{f' ({owner})' if owner else ''} {share}, so far {packets:,}")
-    return [first, f"Endpoints: {'; '.join(said)}."]
+        far = "" if packets is None else f"so far {packets:,}"
+        words = ", ".join(word for word in (share, far) if word)
+        told.append(f"{ip}{f' ({owner})' if owner else ''} {words}")
+    return [first, f"Endpoints: {'; '.join(told)}."]
 
 
 def _order(graph: DiGraph[str]) -> Iterator[str]:
@@ -211,11 +244,14 @@ def _words(graph: DiGraph[str], names: Mapping[str, str]) -> Iterator[str]:
         data = graph.nodes[node]
         sub = sub_words(graph, node)
         table = data["table"]
-        yield f"{data['name']} ({', '.join(filter(None, ('nat table' * (table == 'nat'), sub)))}):"
+        named = "nat table" if table == "nat" and "where" not in data else ""
+        where = ", ".join(filter(None, (named, sub)))
+        yield f"{data['name']}{f' ({where})' if where else ''}:"
         for goal, line in lines_of(graph, node):
             share = f" ({line.share} of all)" if line.share not in (None, 1) else ""
             to = _goal(graph, goal, names)
-            yield f"  {line.place}. {row_words(line)}{share} → {to}: {line.packets:,}"
+            far = "" if line.packets is None else f": {line.packets:,}"
+            yield f"  {line.place}. {row_words(line)}{share} → {to}{far}"
 
 
 def _goal(graph: DiGraph[str], goal: str, names: Mapping[str, str]) -> str:
@@ -223,7 +259,7 @@ def _goal(graph: DiGraph[str], goal: str, names: Mapping[str, str]) -> str:
     if data["kind"] != "endpoint":
         return str(data["name"])
     owner = names.get(data["name"].split(":")[0])
-    return f"DNAT to {data['name']}" + (f" ({owner})" if owner else "")
+    return f"{data.get('how', 'DNAT to')} {data['name']}" + (f" ({owner})" if owner else "")
 
 
 def _rows(graph: DiGraph[str], names: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
@@ -233,5 +269,6 @@ def _rows(graph: DiGraph[str], names: Mapping[str, str]) -> Iterator[tuple[str, 
             asked = line.condition or "chance alone"
             yield (
                 graph.nodes[node]["name"], asked, _goal(graph, goal, names),
-                str(line.chance or ""), share, f"{line.packets:,}",
+                str(line.chance or ""), share,
+                "not counted" if line.packets is None else f"{line.packets:,}",
             )  # fmt: skip

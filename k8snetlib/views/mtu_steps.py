@@ -114,6 +114,7 @@ def mtu_data(
         "foot": f"A ping has {HEADERS} bytes of headers more. Dashed: does not go in one piece.",
         "scene": _scene(points, names, [_over(at, modes, names) for at in range(len(points))]),
         "picture": "A ruler of payload sizes, a lane for each backend",
+        "which": "How",
         "start": 0,
         "stages": {},
         "packets": [

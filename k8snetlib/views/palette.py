@@ -1,7 +1,8 @@
 """What lives here: the colours of all pictures, for light and for dark, and how they become CSS.
 
-The hues are those of Okabe and Ito, which colour-blind people can tell apart; lightness is tuned
-until text reads well in both themes (WCAG 2.2, 1.4.3: at least 4.5 to 1). ``TEXT_ON`` lists which
+The hues are those of Okabe and Ito, which colour-blind people can tell apart, and for the reply a
+violet that they can tell from the node's blue; lightness is tuned until text reads well in both
+themes (WCAG 2.2, 1.4.3: at least 4.5 to 1). ``TEXT_ON`` lists which
 text stands on which ground, and a test does the sum for every pair. A colour never says anything
 alone: next to it there is always a word, a shape or a dash.
 
@@ -33,12 +34,12 @@ COLOURS: Mapping[str, tuple[str, str]] = {
     "process": ("#5b6672", "#9aa6b2"),
     "process-fill": ("#fffbe9", "#332e1b"),
     "kernel-fill": ("#ffffff", "#1a2028"),
-    "packet": ("#d55e00", "#ff9a4d"),
+    "packet": ("#d05b00", "#ff9a4d"),
     "packet-ink": ("#a34700", "#ffb27a"),
     "packet-fill": ("#fff0e3", "#3d2613"),
     "on-packet": ("#ffffff", "#1a1206"),
     "packet-deep": ("#b54e00", "#ffa55f"),
-    "reply": ("#7a3d8f", "#d7a6e8"),
+    "reply": ("#7a1fd0", "#a970ff"),
     "on-reply": ("#ffffff", "#1f0f26"),
     "good": ("#006247", "#6fdcb9"),
     "bad": ("#a4262c", "#ff9d9d"),

@@ -9,6 +9,7 @@ What may not live here: positions, colours, the step player.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape, unescape
 from itertools import pairwise
@@ -21,7 +22,7 @@ from k8snetlib.story import rule_words
 from k8snetlib.topology import Topology
 from k8snetlib.trace import Exchange, Trace
 from k8snetlib.views import export, scene
-from k8snetlib.views.geometry import Point, keep_right, number, path_data, text_width
+from k8snetlib.views.geometry import Box, Point, keep_right, number, path_data, text_width
 from k8snetlib.views.layout import lay_out
 from k8snetlib.views.marks import FONT
 from k8snetlib.views.palette import theme_css
@@ -37,6 +38,8 @@ FIGURE_STYLE = (
     f".k8snet-figure{{font-family:{FONT};color:var(--k-ink);background:var(--k-ground);"
     "border-radius:10px;padding:6px;max-width:1240px;box-sizing:border-box}"
     ".k8snet-scroll{overflow-x:auto}"
+    ".k8snet-frame{container-type:inline-size}"
+    ".k8snet-frame::after{font-size:13px;color:var(--k-muted)}"
     ".k8snet-scroll svg{display:block;width:100%;height:auto}"
     ".k8snet-narrow{display:none}"
     "@media (max-width:640px){.k8snet-broad{display:none}.k8snet-narrow{display:block}}"
@@ -131,7 +134,20 @@ class Picture:
 
 
 def _framed(svg: str, name: str) -> str:
-    return f'<div class="k8snet-scroll" tabindex="0" role="group" aria-label="{name}">{svg}</div>'
+    """A picture in a frame of its own, which scrolls, and says so, where there is less room than
+    the picture needs to be read."""
+    least = re.search(r"min-width:(\d+)px", svg)
+    hint, kind = "", "k8snet-frame"
+    if least is not None:
+        kind += f" w{least[1]}"
+        hint = (
+            f"<style>@container (max-width:{int(least[1]) - 1}px){{.k8snet-frame.w{least[1]}::after"
+            '{content:"↔ Wider than the page: scroll the picture sideways."}}</style>'
+        )
+    # In JupyterLab, arrow keys are to scroll the picture, not to go to another cell.
+    plain = 'tabindex="0" role="group" data-lm-suppress-shortcuts="true"'
+    scroll = f'<div class="k8snet-scroll" {plain} aria-label="{name}">{svg}</div>'
+    return f'{hint}<div class="{kind}">{scroll}</div>'
 
 
 def _table(rows: tuple[tuple[str, ...], ...], summary: str, *, opened: bool = False) -> str:
@@ -222,7 +238,18 @@ _Way = tuple[Trace, tuple[Stop, ...], str]
 
 def _draw_ways(exchange: Exchange, traces: tuple[Trace, ...]) -> Picture:
     layout = lay_out(exchange.topology, nodes_met(traces, exchange.topology))
-    names = exchange.names
+    ink, title, ways = ways_on(layout, exchange, traces)
+    caption = f"{title}. {_outcome(exchange)}"
+    table = _rows(layout, ways, exchange)
+    words = "\n".join(f"{row[0]:>3} {row[1]}: {_short_cell(row[3])}" for row in table[1:])
+    picture = scene.svg(layout, title, f"The way: {way_words(layout, ways)}.", ink)
+    return Picture(picture, f"{caption}\n{words}", caption, table)
+
+
+def ways_on(
+    layout: Layout, exchange: Exchange, traces: tuple[Trace, ...]
+) -> tuple[str, str, list[_Way]]:
+    """The ways of packets through a layout: what is drawn into the scene, its title, the stops."""
     extra, ways, said = [], [], []
     for n, trace in enumerate(traces, 1):
         found = spots(trace, layout)
@@ -232,17 +259,16 @@ def _draw_ways(exchange: Exchange, traces: tuple[Trace, ...]) -> Picture:
         ways.append((trace, stops(found, layout), kind))
         who = "reply" if trace.n == exchange.reply_at else "request"
         named = f"{n} {who}: " if len(traces) > 1 else ""
-        said.append(f"{named}{packet_title(trace, names)}")
+        said.append(f"{named}{packet_title(trace, exchange.names)}")
     for n, (_, at, kind) in enumerate(ways, 1):
         extra += _numbers(at, kind) if len(ways) == 1 else [_flag(n, at, kind)]
-        extra += _stopped(at, layout.width)
-    title = "; ".join(said)
-    caption = f"{title}. {_outcome(exchange)}"
-    table = _rows(layout, ways, exchange)
-    words = "\n".join(f"{row[0]:>3} {row[1]}: {_short_cell(row[3])}" for row in table[1:])
-    desc = " then ".join(_stop_words(layout, stop) for _, at, _ in ways for stop in at)
-    picture = scene.svg(layout, title, f"The way: {desc}.", "\n".join(extra))
-    return Picture(picture, f"{caption}\n{words}", caption, table)
+        extra += _stopped(at, layout, extra)
+    return "\n".join(extra), "; ".join(said), ways
+
+
+def way_words(layout: Layout, ways: list[_Way]) -> str:
+    """The stops of ways, one after the other."""
+    return " then ".join(_stop_words(layout, stop) for _, at, _ in ways for stop in at)
 
 
 def _stop_words(layout: Layout, stop: Stop) -> str:
@@ -318,25 +344,48 @@ def _numbers(at: tuple[Stop, ...], kind: str) -> list[str]:
     return found
 
 
-def _stopped(at: tuple[Stop, ...], width: float) -> list[str]:
-    """A cross where the packet could not go on; ``width`` is the picture's."""
+def _stopped(at: tuple[Stop, ...], layout: Layout, drawn: list[str]) -> list[str]:
+    """A cross where the packet could not go on, clear of words and of the numbers ``drawn``."""
     spots_here = [spot for stop in at for spot in stop.spots]
     if any(spot.step.verdict == "deliver" for spot in spots_here):
         return []
     ends = [spot for spot in spots_here if spot.step.verdict in ("drop", "error")]
     if not ends:
         return []
-    x, y = ends[-1].points[-1]
     word = VERDICT_WORDS[ends[-1].step.verdict][1]
     wide = max(108.0, 34 + text_width(word, 12, bold=True))
-    if x > width - wide - 22:
-        x -= wide + 28  # to the left of the stop's number, and clear of it
-    cross = path_data((Point(x + 14, y - 7), Point(x + 28, y + 7)))
-    cross += path_data((Point(x + 28, y - 7), Point(x + 14, y + 7)))
+    circles = [
+        Box(float(x) - 10, float(y) - 10, 20, 20)
+        for x, y in re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', "".join(drawn))
+    ]
+    place = _free(ends[-1].points[-1], wide, layout, [*scene.words_of(layout), *circles])
+    x, y = place.x, place.y + 11
+    cross = path_data((Point(x + 4, y - 7), Point(x + 18, y + 7)))
+    cross += path_data((Point(x + 18, y - 7), Point(x + 4, y + 7)))
     size = f'width="{number(wide)}" height="22" rx="11"'
-    box = f'<rect x="{number(x + 10)}" y="{number(y - 11)}" {size}/>'
-    text = f'<text x="{number(x + 34)}" y="{number(y + 4.3)}">{word}</text>'
+    box = f'<rect x="{number(x)}" y="{number(y - 11)}" {size}/>'
+    text = f'<text x="{number(x + 24)}" y="{number(y + 4.3)}">{word}</text>'
     return [f'<g class="end">{box}<path d="{cross}"/>{text}</g>']
+
+
+def _free(stop: Point, wide: float, layout: Layout, taken: list[Box]) -> Box:
+    """Where words of a width stand beside a stop: where they cover least, the nearest first."""
+    places = [
+        Box(stop.x + side, stop.y - 11 + down, wide, 22)
+        for down in (0, 12, -12, 18, -18, 25, -25, 36, -36)
+        for side in (10, -wide - 18)
+    ]
+    inside = [box for box in places if box.x >= 4 and box.right <= layout.width - 12]
+
+    def covered(box: Box) -> float:
+        """How many px² of words would be hidden."""
+        return sum(
+            max(0.0, min(box.right, one.right) - max(box.x, one.x))
+            * max(0.0, min(box.bottom, one.bottom) - max(box.y, one.y))
+            for one in taken
+        )
+
+    return min(inside or places, key=covered)
 
 
 def _flag(n: int, at: tuple[Stop, ...], kind: str) -> str:

@@ -13,13 +13,6 @@ const ICONS = {
 };
 let players = 0;
 
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
 function makeSvg(tag, attributes = {}, ...children) {
   const element = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -27,19 +20,28 @@ function makeSvg(tag, attributes = {}, ...children) {
   return element;
 }
 
-function icon(name) {
-  return makeSvg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, makeSvg("path", { d: ICONS[name] }));
+// Makes an element's children say what the new ones say, and leaves alone what says it already: to
+// style and lay out new elements is most of what a step costs, and from step to step little changes.
+function put(element, ...children) {
+  const old = [...element.childNodes];
+  children.forEach((child, at) => {
+    const was = old[at];
+    const now = typeof child === "string" ? document.createTextNode(child) : child;
+    if (!was) element.append(now);
+    else if (was.nodeName !== now.nodeName) was.replaceWith(now);
+    else if (!(now instanceof Element)) {
+      if (was.data !== now.data) was.data = now.data;
+    } else if (!was.isEqualNode(now)) {
+      for (const name of was.getAttributeNames()) if (!now.hasAttribute(name)) was.removeAttribute(name);
+      for (const { name, value } of now.attributes) if (was.getAttribute(name) !== value) was.setAttribute(name, value);
+      put(was, ...now.childNodes);
+    }
+  });
+  for (const extra of old.slice(children.length)) extra.remove();
 }
 
-// The scene comes as text with ids; two players on a page must not share them.
-function parseScene(text, mark) {
-  const holder = make("div");
-  holder.innerHTML = text;
-  const svg = holder.querySelector("svg");
-  for (const element of svg.querySelectorAll("[id]")) element.id = `${element.id}-${mark}`;
-  const labels = svg.getAttribute("aria-labelledby").split(" ");
-  svg.setAttribute("aria-labelledby", labels.map((id) => `${id}-${mark}`).join(" "));
-  return svg;
+function icon(name) {
+  return makeSvg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, makeSvg("path", { d: ICONS[name] }));
 }
 
 // A small envelope; a second sheet behind it says that one packet carries another.
@@ -86,7 +88,7 @@ function rulesBox(rules) {
 function makeTable({ caption, head, rows, marks = [], code = 1 }) {
   const line = (cells, tag, scope) => cells.map((cell, at) => {
     const words = tag === "td" && at === code && cell ? make("code", {}, cell) : cell;
-    return make(tag, scope ? { scope } : {}, words);
+    return make(tag, scope ? { scope } : { "data-head": head[at] }, words);
   });
   const body = rows.map((cells, at) => make("tr", marks[at] ? { class: marks[at] } : {}, ...line(cells, "td")));
   return make("table", {}, make("caption", {}, caption),
@@ -153,10 +155,10 @@ function render({ model, el }) {
     const role = one.role ? ` (${one.role})` : "";
     select.append(make("option", { value: at }, `${at + 1}. ${one.title}${role}`));
   });
-  const which = make("div", { class: "which" }, make("label", { for: select.id }, "Packet"), select);
+  const which = make("div", { class: "which" }, make("label", { for: select.id }, data.which ?? "Packet"), select);
 
   // -- the picture -------------------------------------------------------------------------
-  const scene = parseScene(data.scene, mark);
+  const scene = parsePicture(data.scene, mark);
   const future = makeSvg("path", { class: "future" });
   const travelled = makeSvg("path", { class: "travelled" });
   const token = makeToken();
@@ -221,6 +223,16 @@ function render({ model, el }) {
     token.style.transform = `translate(${now.at[0]}px, ${now.at[1]}px)`;
   }
 
+  // A second sheet behind an envelope: this packet carries another one.
+  function showOuter() {
+    const now = steps()[step];
+    const looks = now.columns ? now.columns.map((one) => one.state) : [now.state];
+    [token, ...others].forEach((one, at) => {
+      const look = data.packets[packet].states[looks[at]];
+      one.querySelector(".outer").style.display = look && overlayDepth(look.layers) ? "" : "none";
+    });
+  }
+
   // Asks for sizes, so it comes after all changes: the page is laid out once a step, not twice.
   function keepInSight() {
     const now = steps()[step];
@@ -249,7 +261,7 @@ function render({ model, el }) {
     parts.push(make("span", { class: `verdict ${now.verdict}` }, make("i", { "aria-hidden": "true" }, now.sign), now.word));
     if (now.note) parts.push(make("p", { class: "note" }, now.note));
     if (now.change) parts.push(make("p", { class: "change" }, make("b", {}, "Changed: "), now.change, "."));
-    says.replaceChildren(...parts);
+    put(says, ...parts);
     see.remove();
     if (now.see !== null || waiting !== null) {
       see.textContent = waiting === null ? "Watch that question" : "Back to the packet that waits";
@@ -263,13 +275,13 @@ function render({ model, el }) {
     whyDetails.hidden = !why;
     if (!why) return;
     whyTitle.textContent = why.chains.length ? "Why? Show me the rules" : "Why? Show me the entry";
-    whyBody.replaceChildren(...(whyDetails.open ? whyBox(why) : []));
+    put(whyBody, ...(whyDetails.open ? whyBox(why) : []));
   }
 
   function showTables() {
     const found = steps()[step].tables ?? [];
     tables.hidden = !found.length;
-    tables.replaceChildren(...found.map(makeTable));
+    put(tables, ...found.map(makeTable));
   }
 
   function fill(into, look, now) {
@@ -283,7 +295,7 @@ function render({ model, el }) {
       outer ??= box;
       inner = box;
     });
-    into.replaceChildren(...gone, outer);
+    put(into, ...gone, outer);
   }
 
   // One stack of headers to every packet of the step: mostly one, side by side where more.
@@ -304,13 +316,12 @@ function render({ model, el }) {
     says.parentElement.classList.toggle("wide", headers.hidden || Boolean(now.columns));
     if (headers.hidden) return;
     if (now.columns) {
-      stackTitle.replaceChildren("The same packet, side by side");
-      stack.replaceChildren(...now.columns.map((one) => column(one, states)));
+      put(stackTitle, "The same packet, side by side");
+      put(stack, ...now.columns.map((one) => column(one, states)));
       return;
     }
     const look = states[now.state];
-    token.querySelector(".outer").style.display = overlayDepth(look.layers) ? "" : "none";
-    stackTitle.replaceChildren("The packet here", make("span", {}, `${look.bytes} bytes`));
+    put(stackTitle, "The packet here", make("span", {}, `${look.bytes} bytes`));
     fill(stack, look, now);
   }
 
@@ -326,6 +337,7 @@ function render({ model, el }) {
     for (const name of ["first", "back"]) buttons[name].setAttribute("aria-disabled", String(step === 0));
     for (const name of ["forward", "last"]) buttons[name].setAttribute("aria-disabled", String(step === last));
     showPath();
+    showOuter();
     showWords();
     showWhy();
     showTables();

@@ -25,7 +25,7 @@ The other steppers' data has the same form. A step may have more: ``note`` (a li
 "removed", "was"}``), ``tokens`` more places of packets (``[x, y, verdict]``), and ``anchors`` more
 things that are lit. A way begins anew at a step that is
 ``fresh``. ``foot`` stands in place of the outcome. A step without ``state``
-has no packet.
+has no packet. ``which`` names what is chosen from where that is no packet.
 
 ``anchor`` is a ``data-anchor`` of the scene. ``path`` is the way to this step, to be joined with
 the ones before; ``at`` is where the packet then stands. ``see`` is the place of another packet that
@@ -38,7 +38,6 @@ What may not live here: HTML beyond the still form, and any knowledge of packets
 from __future__ import annotations
 
 from html import escape
-from importlib.resources import files
 from os import PathLike
 from typing import Any
 
@@ -52,7 +51,7 @@ from k8snetlib.views.flow_steps import at_kernel
 from k8snetlib.views.geometry import number, path_data
 from k8snetlib.views.headers import changes, state
 from k8snetlib.views.layout import lay_out
-from k8snetlib.views.live import bundle, style
+from k8snetlib.views.live import Live, script, style
 from k8snetlib.views.picture import Picture, Which, choose, draw
 from k8snetlib.views.plan import Layout
 from k8snetlib.views.text import (
@@ -183,7 +182,7 @@ def _awaited(exchange: Exchange, spot: Spot) -> int | None:
     return None
 
 
-class Player:
+class Player(Live):
     """The step player of one exchange.
 
     In a notebook it is a widget; where there are no widgets (GitHub, a printed page, anywidget not
@@ -191,33 +190,25 @@ class Player:
     ``exchange`` is whose story the exported page tells.
     """
 
-    __slots__ = ("_exchange", "_widget", "data", "still")
-
     def __init__(
         self, data: dict[str, Any], still: Picture, exchange: Exchange | None = None
     ) -> None:  # fmt: skip
         self.data = data
         self.still = still
         self._exchange = exchange
-        self._widget: Any = None
 
     def __repr__(self) -> str:
         return self.still.text
 
-    @property
-    def widget(self) -> Any:
-        """The live widget, made when first asked for; None if anywidget is not installed, or if no
-        packet was sent."""
-        if self._widget is None and self.data["packets"]:
-            try:
-                from k8snetlib.views.widget import PlayerWidget
-            except ImportError:
-                return None
-            self._widget = PlayerWidget(data=self.data)
-        return self._widget
+    def _make_widget(self) -> Any:
+        if not self.data["packets"]:
+            return None
+        from k8snetlib.views.widget import PlayerWidget
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        return bundle(dict(self.still._repr_mimebundle_()), self.widget, options)
+        return PlayerWidget(data=self.data)
+
+    def _still(self) -> dict[str, Any]:
+        return dict(self.still._repr_mimebundle_())
 
     def to_html(self, path: str | PathLike[str]) -> None:
         """Writes a page in which this player works, with the whole walk in words below it.
@@ -232,11 +223,9 @@ class Player:
                 '<details class="told"><summary>The same in words: every packet</summary>'
                 f"<pre>{told}</pre></details>"
             )
-        script = ""
-        if self.data["packets"]:
-            script = files("k8snetlib.views").joinpath("player.js").read_text(encoding="utf-8")
+        code = script("player") if self.data["packets"] else ""
         title = self.data.get("title") or self.still.title
-        export.write(path, export.page(title, body, style("player"), script, self.data))
+        export.write(path, export.page(title, body, style("player"), code, self.data))
 
     def to_svg(self, path: str | PathLike[str], theme: str = "") -> None:
         """Writes the still picture, as ``Picture.to_svg`` does."""

@@ -1,14 +1,7 @@
 // The prompt's browser side. It decides nothing: what to show is Prompt.data in prompt.py, whose
-// docstring describes it. All text goes in as text nodes, so nothing that a tool prints is HTML.
+// docstring describes it, and the answer to what was asked last (live_widget.py). All text goes in as text nodes, so nothing that a tool prints is HTML.
 
 let prompts = 0;
-
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
 
 function entryBox(entry, cut) {
   const typed = make("div", { class: "typed" }, make("b", {}, `${entry.machine}$ `), make("code", {}, entry.command));
@@ -39,8 +32,8 @@ function render({ model, el }) {
   const mark = `k8snet-prompt-${++prompts}`;
   let at = null;     // place in the history while the arrow keys walk through it
   let draft = "";    // what was being typed before that
-  let waiting = 0;   // what "answered" must reach before the next command
-  let late = null;
+  let offered = null; // the machines in the list
+  let seen = model.get("data").answer.n;
 
   const select = make("select", { id: `${mark}-machine` });
   const clear = make("button", { type: "button" }, "Clear the log");
@@ -52,7 +45,7 @@ function render({ model, el }) {
   const log = make("div", { class: "log", role: "log", "aria-live": "polite", "aria-label": "Commands and what they print", tabindex: "0" }, earlier, list, after);
   const sign = make("label", { for: `${mark}-command` });
   const input = make("textarea", { id: `${mark}-command`, rows: "1", spellcheck: "false", autocomplete: "off", autocapitalize: "off", autocorrect: "off", "aria-describedby": `${mark}-keys` });
-  const run = make("button", { type: "button", class: "run" }, "Run");
+  const run = make("button", { type: "button", class: "go" }, "Run");
   const line = make("div", { class: "line" }, sign, input, run);
   const status = make("p", { class: "status", role: "status" });
   const area = make("textarea", { readonly: "", rows: "5", "aria-label": "The log as a script" });
@@ -61,21 +54,17 @@ function render({ model, el }) {
   const script = make("details", {}, make("summary", {}, "The log as a script"), area, make("div", { class: "bar" }, shell, values));
   const keys = make("p", { class: "keys", id: `${mark}-keys` },
     "Enter runs the command, Shift+Enter begins a new line, ↑ and ↓ bring back earlier commands, Ctrl+L clears the log.");
-  const root = make("div", { class: "k8snet k8snet-prompt", role: "group", "aria-label": "Prompt" },
+  const root = make("div", { class: "k8snet k8snet-live k8snet-prompt", role: "group", "aria-label": "Prompt" },
     bar, log, line, status, keys, script);
 
-  function send(message) {
-    waiting = model.get("answered") + 1;
-    clearTimeout(late);
-    late = setTimeout(() => { status.textContent = "Waiting for Python: is the kernel busy, or was it restarted?"; }, 1500);
-    model.send(message);
-  }
+  const asks = asker(model, status);
 
   function showMachines(data) {
     const now = select.value || data.machine;
     const known = data.machines.flatMap(([, names]) => names);
-    select.replaceChildren(...data.machines.map(([group, names]) =>
+    if (offered !== data.machines) select.replaceChildren(...data.machines.map(([group, names]) =>
       make("optgroup", { label: group }, ...names.map((name) => make("option", { value: name }, name)))));
+    offered = data.machines;
     select.value = known.includes(now) ? now : data.machine;
     sign.textContent = `${select.value}$`;
     input.setAttribute("aria-label", `${select.value}$ command`);
@@ -84,9 +73,8 @@ function render({ model, el }) {
   function showLog(data) {
     const there = new Map([...list.children].map((box) => [box.dataset.n, box]));
     const last = data.entries.length - 1;
-    for (const n of there.keys()) {
-      if (!data.entries.some((entry) => String(entry.n) === n)) there.get(n).remove();
-    }
+    const shown = new Set(data.entries.map((entry) => String(entry.n)));
+    for (const [n, box] of there) if (!shown.has(n)) box.remove();
     data.entries.forEach((entry, index) => {
       if (!there.has(String(entry.n))) list.append(entryBox(entry, data.cut && index === last));
     });
@@ -100,13 +88,11 @@ function render({ model, el }) {
     const data = model.get("data");
     showMachines(data);
     showLog(data);
-    area.value = data.script;
-  }
-
-  function answer() {
-    if (model.get("answered") < waiting) return;
-    clearTimeout(late);
-    status.textContent = model.get("says");
+    area.value = data.script.join("\n");
+    if (data.answer.n === seen) return;
+    seen = data.answer.n;
+    asks.answered();
+    status.textContent = data.answer.says;
   }
 
   function grow() {
@@ -121,8 +107,8 @@ function render({ model, el }) {
 
   function submit() {
     const command = input.value.trim();
-    if (!command || model.get("answered") < waiting) return;
-    send({ do: "run", machine: select.value, command });
+    if (!command || !asks.free()) return;
+    asks.send({ do: "run", machine: select.value, command });
     at = null;
     put("");
   }
@@ -153,7 +139,7 @@ function render({ model, el }) {
       grow();
     } else if (event.key === "ArrowUp" && !before.includes("\n")) walk(-1);
     else if (event.key === "ArrowDown" && !behind.includes("\n")) walk(1);
-    else if (event.key === "l" && event.ctrlKey) send({ do: "clear" });
+    else if (event.key === "l" && event.ctrlKey) asks.send({ do: "clear" });
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -163,24 +149,20 @@ function render({ model, el }) {
     status.textContent = "";
   });
   run.addEventListener("click", () => { submit(); input.focus(); });
-  clear.addEventListener("click", () => send({ do: "clear" }));
-  reset.addEventListener("click", () => send({ do: "reset" }));
-  shell.addEventListener("click", () => { area.value = model.get("data").script; copy(area, status, "the script as shell lines"); });
-  values.addEventListener("click", () => { area.value = model.get("data").values; copy(area, status, "the script as a Python list"); });
+  clear.addEventListener("click", () => asks.send({ do: "clear" }));
+  reset.addEventListener("click", () => asks.send({ do: "reset" }));
+  shell.addEventListener("click", () => { area.value = model.get("data").script.join("\n"); copy(area, status, "the script as shell lines"); });
+  values.addEventListener("click", () => { area.value = `[\n${model.get("data").values.join("")}]`; copy(area, status, "the script as a Python list"); });
   model.on("change:data", show);
-  model.on("change:answered", answer);
-
-  // A key here is no shortcut of JupyterLab (b: a new cell). It asks the focused element itself.
-  for (const element of root.querySelectorAll("button, select, textarea, summary, .log")) element.setAttribute("data-lm-suppress-shortcuts", "true");
+  keepKeys(root, "button, select, textarea, summary, .log");
 
   show();
   el.append(root);
   requestAnimationFrame(() => { log.scrollTop = log.scrollHeight; });
   return () => {
-    clearTimeout(late);
+    asks.close();
     model.off("change:data", show);
-    model.off("change:answered", answer);
   };
 }
 
-export default { render };
+export default { initialize, render };

@@ -17,7 +17,7 @@ from typing import Any
 
 from k8snetlib.cluster import Cluster
 from k8snetlib.views.console import Console
-from k8snetlib.views.live import bundle
+from k8snetlib.views.live import Live
 from k8snetlib.views.marks import FONT
 from k8snetlib.views.palette import theme_css
 
@@ -33,12 +33,8 @@ _STILL_STYLE = (
 )
 
 
-class Prompt(Console):
+class Prompt(Live, Console):
     """A console that shows itself. ``log`` is everything typed: (machine, command, output, …)."""
-
-    def __init__(self, cluster: Cluster, machine: str) -> None:
-        super().__init__(cluster, machine)
-        self._widget: Any = None
 
     def __repr__(self) -> str:
         return self.text() or self._invitation
@@ -70,7 +66,8 @@ class Prompt(Console):
          "earlier": 2,          how many commands of the log are not among the entries
          "cut": false,          whether the last output was too long to be shown as a whole
          "restored": false,     whether the cluster was put back since the last command
-         "history": ["ip route", …], "script": "node1$ …", "values": "[{…}]"}
+         "history": ["ip route", …],
+         "script": ["node1$ …", …], "values": ["    {…},\\n", …]}    both line by line
 
         ``n`` counts all commands from 0; ``fresh`` marks the first one after a reset.
         """
@@ -97,31 +94,17 @@ class Prompt(Console):
             "cut": bool(shown) and len(shown[-1].output) > SHOWN,
             "restored": 0 < self.stale == len(self.log),
             "history": list(self.history[-200:]),
-            "script": self.script(),
-            "values": _values(self.commands),
+            "script": self.script().splitlines(),
+            "values": [f"    {json.dumps(one, ensure_ascii=False)},\n" for one in self.commands],
         }
 
-    @property
-    def widget(self) -> Any:
-        """The live widget, made when first asked for; None if anywidget is not installed."""
-        if self._widget is None:
-            try:
-                from k8snetlib.views.prompt_widget import PromptWidget
-            except ImportError:
-                return None
-            self._widget = PromptWidget(self)
-        return self._widget
+    def _make_widget(self) -> Any:
+        from k8snetlib.views.prompt_widget import PromptWidget
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        if self.widget is not None:
-            self.widget.look()
-        return bundle({"text/html": self.html, "text/plain": repr(self)}, self.widget, options)
+        return PromptWidget(self)
 
-
-def _values(commands: list[dict[str, str]]) -> str:
-    """The commands as a list that Python reads."""
-    lines = "".join(f"    {json.dumps(one, ensure_ascii=False)},\n" for one in commands)
-    return f"[\n{lines}]"
+    def _still(self) -> dict[str, Any]:
+        return {"text/html": self.html, "text/plain": repr(self)}
 
 
 def prompt(cluster: Cluster, machine: str = "") -> Prompt:

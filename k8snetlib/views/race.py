@@ -52,6 +52,11 @@ def race(results: Iterable[Sequence[object]]) -> Picture:
     ``k8snetlib.cost`` for one place, in any order.
     Raises ``K8sNetError`` if there is none, or if one is not two numbers of at least 1 and 0.
     """
+    return drawn_race(lanes_of(results))
+
+
+def lanes_of(results: Iterable[Sequence[object]]) -> dict[str, list[Run]]:
+    """The measurements of each mode, by the number of Services. Raises as ``race`` does."""
     runs = [_run(result) for result in results]
     if not runs:
         raise K8sNetError("There is nothing to race.", "Give (mode, services, evaluated) triples.")
@@ -59,6 +64,13 @@ def race(results: Iterable[Sequence[object]]) -> Picture:
              for mode in dict.fromkeys(run.mode for run in runs)}  # fmt: skip
     if len(lanes) > len(_LANES):
         raise K8sNetError(f"There are {len(lanes)} modes.", f"At most {len(_LANES)} can be drawn.")
+    return lanes
+
+
+def drawn_race(
+    lanes: Mapping[str, Sequence[Run]], more: tuple[tuple[str, ...], ...] = ()
+) -> Picture:  # fmt: skip
+    """The picture of ``lanes``; ``more`` are further rows of its table, a cell for each mode."""
     title = "Rules tested for one new connection, as the number of Services grows"
     said = [_told(mode, lane) for mode, lane in lanes.items()]
     svg, narrow = (
@@ -66,8 +78,14 @@ def race(results: Iterable[Sequence[object]]) -> Picture:
         for size in (WIDE, NARROW)
     )
     caption = f"{title}. {' '.join(_growth(mode, lane) for mode, lane in lanes.items())}"
-    text = "\n".join([f"{title}.", *said])
-    return Picture(svg, text, caption, _table(lanes), "The numbers", narrow, opened=True)
+    words = [
+        f"{name}: {'; '.join(f'{mode}: {said}' for mode, said in zip(lanes, cells, strict=True))}"
+        for name, *cells in more
+    ]
+    text = "\n".join([f"{title}.", *said, *words])
+    summary = "The numbers, and every rule" if more else "The numbers"
+    rows = (*_table(lanes), *more)
+    return Picture(svg, text, caption, rows, summary, narrow, opened=not more)
 
 
 def _run(result: Sequence[object]) -> Run:
@@ -84,27 +102,29 @@ def _run(result: Sequence[object]) -> Run:
 
 
 def _told(mode: str, lane: Sequence[Run]) -> str:
-    points = "; ".join(f"{_count(r.services)}: {_rules(r.evaluated)}" for r in lane)
+    points = "; ".join(f"{count_words(r.services)}: {rules_words(r.evaluated)}" for r in lane)
     return f"{mode}: {points}."
 
 
-def _count(services: int) -> str:
+def count_words(services: int) -> str:
+    """``1 Service``, ``10,000 Services``."""
     return f"{services:,} Service{'' if services == 1 else 's'}"
 
 
-def _rules(number: int) -> str:
+def rules_words(number: int) -> str:
+    """``1 rule``, ``1,000 rules``."""
     return f"{number:,} rule{'' if number == 1 else 's'}"
 
 
 def _growth(mode: str, lane: Sequence[Run]) -> str:
     first, last = lane[0], lane[-1]
     if first.services == last.services:
-        return f"{mode}: {_rules(last.evaluated)} with {_count(last.services)}."
+        return f"{mode}: {rules_words(last.evaluated)} with {count_words(last.services)}."
     if first.evaluated == last.evaluated:
-        return f"{mode}: always {_rules(last.evaluated)}."
+        return f"{mode}: always {rules_words(last.evaluated)}."
     return (
-        f"{mode}: from {_rules(first.evaluated)} with {_count(first.services)} to "
-        f"{_rules(last.evaluated)} with {_count(last.services)}."
+        f"{mode}: from {rules_words(first.evaluated)} with {count_words(first.services)} to "
+        f"{rules_words(last.evaluated)} with {count_words(last.services)}."
     )
 
 

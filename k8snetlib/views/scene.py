@@ -8,8 +8,9 @@ What may not live here: positions (``layout``), the way of a packet (``walk``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from html import escape
+from html import escape, unescape
 
 from k8snetlib.views.crowd import PODS_SHOWN
 from k8snetlib.views.crowd import in_words as crowd_words
@@ -274,6 +275,20 @@ def body(layout: Layout) -> str:
             *_plug_labels(layout),
         ]
     )
+
+
+_WORDS = re.compile(r'<text x="([\d.]+)" y="([\d.]+)"([^>]*)>(.*?)</text>')
+
+
+def words_of(layout: Layout) -> list[Box]:
+    """About where words stand in the picture, for what must not cover them."""
+    found = []
+    for x, y, how, said in _WORDS.findall(body(layout)):
+        size, bold = (NAME, True) if "name" in how + said else (SMALL, False)
+        wide = text_width(unescape(re.sub(r"<[^>]*>", " ", said)), size, bold)
+        left = float(x) - wide * ('"end"' in how) - wide / 2 * ('"middle"' in how)
+        found.append(Box(left, float(y) - 0.8 * size, wide, size))
+    return found
 
 
 def svg(layout: Layout, title: str, desc: str, extra: str = "") -> str:

@@ -2,6 +2,8 @@
 
     page = open_notebook(cells)          # writes, opens and runs a notebook; fails if a cell fails
     page.errors, page.offsite            # what went wrong in the page, what left this machine
+    axe(page, ".k8snet-player")          # what axe-core finds
+    keep(locator, "player-dark")         # a screenshot: build/screenshots/player-dark.png
 
 The names of the commands and of ``window.jupyterapp`` are JupyterLab's (``--expose-app-in-browser``).
 """
@@ -19,6 +21,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,12 @@ FLAGS = [
 SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+}
+#: What a screen's name means to ``open_notebook``.
+SCREENS: dict[str, dict[str, Any]] = {
+    "light": {"theme": "light", "viewport": {"width": 1280, "height": 720}},
+    "dark": {"theme": "dark", "viewport": {"width": 1280, "height": 720}},
+    "narrow": {"theme": "light", "viewport": {"width": 390, "height": 844}},
 }
 CURRENT = "window.jupyterapp?.shell?.currentWidget"
 ALL_RAN = f"""() => {{
@@ -211,10 +220,42 @@ def set_theme(page: Any, theme: str) -> None:
 
 
 def artefacts() -> Path:
-    """Where screenshots are kept: K8SNET_ARTEFACTS, else ``artefacts`` in the repository."""
-    folder = Path(os.environ.get("K8SNET_ARTEFACTS") or ROOT / "artefacts")
+    """Where screenshots are kept: K8SNET_ARTEFACTS, else ``build/screenshots``."""
+    folder = Path(os.environ.get("K8SNET_ARTEFACTS") or ROOT / "build/screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def keep(what: Any, name: str) -> None:
+    """Keeps a screenshot of an element, which has to be as wide as its place at most."""
+    what.scroll_into_view_if_needed()
+    what.screenshot(path=str(artefacts() / f"{name}.png"))
+    assert what.evaluate("element => element.scrollWidth - element.clientWidth") <= 1
+
+
+def axe(page: Any, *ours: str, impact: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """What axe-core finds in the elements of these selectors that are there: the rule, and where.
+
+    Parameters: ``impact`` keeps the findings that weigh so much (empty: all).
+    """
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
+    found = page.evaluate(
+        """async (ours) => {
+            const there = ours.filter((name) => document.querySelector(name));
+            const result = await axe.run({include: there.map((name) => [name])},
+                                         {resultTypes: ['violations']});
+            return result.violations.map((v) =>
+                [v.id, v.impact, v.nodes.map((n) => n.html.slice(0, 90)).join(' | ')]);
+        }""",
+        ours,
+    )
+    return [(rule, where) for rule, weight, where in found if not impact or weight in impact]
+
+
+def restart_and_run_all(page: Any) -> None:
+    """What *Restart Kernel and Run All Cells* does."""
+    page.evaluate(f"async () => {{ await {CURRENT}.sessionContext.session.kernel.restart() }}")
+    run_all(page)
 
 
 def run_all(page: Any, command: str = "notebook:run-all-cells") -> None:

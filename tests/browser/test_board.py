@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
-
 import pytest
 
-from tests.browser.conftest import artefacts
+from tests.browser.conftest import axe
 
 pytestmark = pytest.mark.browser
 
@@ -31,7 +28,6 @@ def page(open_notebook, request):
     page = open_notebook(
         CELLS, theme=theme, color_scheme=theme, viewport={"width": width, "height": 900}
     )
-    page.locator(BOARD).first.screenshot(path=str(artefacts() / f"board-{theme}-{width}.png"))
     yield page
     assert page.errors == []
     assert page.offsite == []
@@ -63,12 +59,4 @@ def test_nothing_sticks_out_and_no_word_is_cut(page):
 
 
 def test_axe_finds_nothing(page):
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
-    found = page.evaluate(
-        f"() => axe.run({{include: [['{BOARD}']]}}, {{resultTypes: ['violations']}})"
-    )
-    bad = [
-        (violation["id"], [node["html"][:90] for node in violation["nodes"]])
-        for violation in found["violations"]
-    ]
-    assert bad == [], json.dumps(bad, indent=1)
+    assert axe(page, BOARD) == []

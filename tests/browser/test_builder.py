@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
-
 import pytest
 
-from tests.browser.conftest import artefacts, run_all
+from tests.browser.conftest import axe, restart_and_run_all
 
 pytestmark = pytest.mark.browser
 
@@ -128,44 +125,13 @@ def test_axe_finds_nothing(builder):
     page = builder.page
     builder.get_by_role("button", name="Add the Pod").click()
     builder.get_by_text("A pod needs a name.").wait_for()
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
-    found = page.evaluate(
-        f"() => axe.run({{include: [['{BUILDER}']]}}, {{resultTypes: ['violations']}})"
-    )
-    bad = [
-        (violation["id"], [node["html"][:90] for node in violation["nodes"]])
-        for violation in found["violations"]
-    ]
-    assert bad == [], json.dumps(bad, indent=1)
+    assert axe(page, BUILDER) == []
 
 
 def test_restart_and_run_all(page):
-    page.evaluate(
-        "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart() }"
-    )
-    run_all(page)
+    restart_and_run_all(page)
     page.wait_for_function(f"document.querySelectorAll('{BUILDER}').length === 2")
     builder = page.locator(BUILDER).first
     builder.get_by_label("Name", exact=True).fill("late")
     builder.get_by_role("button", name="Add the Pod").click()
     builder.get_by_text("pod/late runs on").wait_for()
-
-
-@pytest.mark.parametrize(
-    ("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 400)],
-    ids=["light", "dark", "narrow"],
-)  # fmt: skip
-def test_screenshots(open_notebook, theme, width):
-    page = open_notebook(
-        CELLS[:1], theme=theme, color_scheme=theme, viewport={"width": width, "height": 900}
-    )
-    builder = page.locator(BUILDER)
-    builder.get_by_label("New").select_option("service")
-    builder.get_by_label("Name", exact=True).fill("web")
-    builder.get_by_label("Selector").fill("app=web")
-    builder.get_by_role("button", name="Add the Service").click()
-    builder.get_by_text("web1, web2 behind it.").wait_for()
-    builder.screenshot(path=str(artefacts() / f"builder-{theme}-{width}.png"))
-    wide = builder.evaluate("element => element.scrollWidth - element.clientWidth")
-    assert wide <= 1, "nothing sticks out"
-    assert page.errors == []

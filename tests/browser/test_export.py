@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 import pytest
 
 from k8snetlib import Cluster
 from k8snetlib.views import play, step_backends, step_bridge, step_mtu, step_rules, step_timeline
 from k8snetlib.words import annotate
-from tests.browser.conftest import artefacts
+from tests.browser.conftest import artefacts, axe
 from tests.clusters import large
 
 pytestmark = pytest.mark.browser
@@ -86,9 +84,7 @@ def test_the_theme_is_the_reader_s(page):
 
 
 def test_axe_finds_nothing(page):
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
-    found = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
-    assert [violation["id"] for violation in found["violations"]] == []
+    assert axe(page, "html") == []
 
 
 def test_without_scripts_the_picture_stays(browser, file):

@@ -6,14 +6,13 @@ Screenshots of each lesson in the light and the dark theme are kept as artefacts
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from k8snetlib.course.prediction import cards
-from tests.browser.conftest import ROOT, artefacts
+from tests.browser.conftest import ROOT, artefacts, axe
 
 pytestmark = pytest.mark.browser
 
@@ -28,20 +27,9 @@ def _one_page_at_a_time(open_notebook: Any) -> Iterator[None]:
     open_notebook.close_all()
 
 
-def serious(page: Any) -> list[str]:
+def serious(page: Any) -> list[tuple[str, str]]:
     """What axe calls serious or critical in our own outputs."""
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
-    found = page.evaluate(
-        """async (ours) => {
-            const there = ours.filter((name) => document.querySelector(name));
-            const result = await axe.run({include: there.map((name) => [name])},
-                                         {resultTypes: ['violations']});
-            return result.violations.filter((v) => ['serious', 'critical'].includes(v.impact))
-                .map((v) => v.id + ': ' + v.nodes.map((n) => n.html).join(' | '));
-        }""",
-        OURS,
-    )
-    return list(found)
+    return axe(page, *OURS, impact=("serious", "critical"))
 
 
 def whole(page: Any, path: Path) -> None:
@@ -95,7 +83,6 @@ def test_a_prediction_card_reacts_to_mouse_and_keyboard(open_notebook: Any) -> N
     )
     assert "polite" in (box.locator("[role=status]").last.get_attribute("aria-live") or "")
     assert serious(page) == []
-    box.screenshot(path=str(artefacts() / "prediction-card.png"))
 
 
 def test_a_narrow_card_cuts_no_choice(open_notebook: Any) -> None:
@@ -109,7 +96,6 @@ def test_a_narrow_card_cuts_no_choice(open_notebook: Any) -> None:
     )
     assert all(wide and high for wide, high, _ in sizes), sizes
     assert max(size for *_, size in sizes) > 40, "one that needs two lines has them"
-    page.screenshot(path=str(artefacts() / "prediction-card-narrow.png"))
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda p: p.parent.name)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
-from importlib.resources import files
 
 import pytest
 
 from k8snetlib import Cluster
 from k8snetlib.views.text import packet_title
 from k8snetlib.words import annotate
-from tests.browser.conftest import run_all
+from tests.browser.conftest import axe, restart_and_run_all
 
 pytestmark = pytest.mark.browser
 
@@ -173,22 +171,11 @@ def test_two_players_do_not_share_ids(page):
 
 
 def test_axe_finds_nothing(page):
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
-    found = page.evaluate(
-        "() => axe.run({include: [['.k8snet-player'], ['.k8snet-figure']]}, {resultTypes: ['violations']})"
-    )
-    bad = [
-        (violation["id"], [node["html"][:90] for node in violation["nodes"]])
-        for violation in found["violations"]
-    ]
-    assert bad == [], json.dumps(bad, indent=1)
+    assert axe(page, ".k8snet-player", ".k8snet-figure") == []
 
 
 def test_restart_and_run_all(page):
-    page.evaluate(
-        "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart() }"
-    )
-    run_all(page)
+    restart_and_run_all(page)
     page.wait_for_function(f"document.querySelectorAll('{PLAYER}').length === 2")
     assert page.locator(PLAYER).first.locator(".slide label").inner_text() == "Step 1 of 34"
 
@@ -210,29 +197,3 @@ def test_a_step_is_quick(player):
     )
     median = statistics.median(times)
     assert median < 50, f"median of {len(times)} steps: {median:.1f} ms"
-
-
-def test_pictures_of_the_two_themes_differ(open_notebook, tmp_path):
-    shots = []
-    for theme in ("light", "dark"):
-        page = open_notebook(CELLS[:2], color_scheme=theme, reduced_motion="reduce")
-        name = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[theme]
-        page.evaluate(
-            "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})",
-            name,
-        )
-        page.wait_for_function(
-            f"document.body.dataset.jpThemeLight === '{str(theme == 'light').lower()}'"
-        )
-        player = page.locator(PLAYER)
-        shots.append(player.evaluate("element => getComputedStyle(element).backgroundColor"))
-        player.locator("input[type=range]").press("End")
-        player.locator("input[type=range]").press("ArrowLeft")
-        player.screenshot(path=str(tmp_path / f"player-{theme}.png"))
-        page.set_viewport_size({"width": 1280, "height": 720})
-        player.scroll_into_view_if_needed()
-        page.screenshot(path=str(tmp_path / f"page-{theme}.png"))
-        token = player.locator(".token")
-        assert token.evaluate("element => getComputedStyle(element).transitionDuration") == "0s"
-        assert page.errors == []
-    assert shots == ["rgb(255, 255, 255)", "rgb(20, 24, 29)"]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
-
 import pytest
 
 from k8snetlib import Cluster
-from tests.browser.conftest import artefacts, run_all
+from tests.browser.conftest import axe, restart_and_run_all
 
 pytestmark = pytest.mark.browser
 
@@ -188,50 +185,12 @@ def test_axe_finds_nothing(console):
     typed(console, "iptable -S", 2)
     console.locator("details").evaluate("details => { details.open = true }")
     page = console.page
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
-    found = page.evaluate(
-        f"() => axe.run({{include: [['{PROMPT}']]}}, {{resultTypes: ['violations']}})"
-    )
-    bad = [
-        (violation["id"], [node["html"][:90] for node in violation["nodes"]])
-        for violation in found["violations"]
-    ]
-    assert bad == [], json.dumps(bad, indent=1)
+    assert axe(page, PROMPT) == []
 
 
 def test_restart_and_run_all(page):
-    page.evaluate(
-        "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart() }"
-    )
-    run_all(page)
+    restart_and_run_all(page)
     page.wait_for_function(f"document.querySelectorAll('{PROMPT}').length === 2")
     console = page.locator(PROMPT).first
     console.get_by_role("textbox", name="node1$ command").focus()
     assert typed(console, "hostname") == "node1"
-
-
-@pytest.mark.parametrize(
-    ("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 400)],
-    ids=["light", "dark", "narrow"],
-)  # fmt: skip
-def test_screenshots(open_notebook, theme, width):
-    lines = CELLS[0].splitlines()
-    lines[-1:] = [
-        "console.run('ip -br a')",
-        "console.run('iptables -S FORWARD')",
-        "console.run('iptable -S')",
-        "console",
-    ]
-    page = open_notebook(
-        ["\n".join(lines)],
-        theme=theme,
-        color_scheme=theme,
-        viewport={"width": width, "height": 900},
-    )
-    console = page.locator(PROMPT)
-    console.get_by_role("textbox", name="node1$ command").focus()
-    page.keyboard.type("ip route get 10.1.20.3")
-    console.screenshot(path=str(artefacts() / f"prompt-{theme}-{width}.png"))
-    wide = console.evaluate("element => element.scrollWidth - element.clientWidth")
-    assert wide <= 1, "nothing sticks out"
-    assert page.errors == []

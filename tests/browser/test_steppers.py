@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
-from importlib.resources import files
 
 import pytest
 
@@ -18,7 +16,7 @@ from k8snetlib.views import (
     step_rules,
     step_timeline,
 )
-from tests.browser.conftest import artefacts, run_all, set_theme
+from tests.browser.conftest import axe, restart_and_run_all
 
 pytestmark = pytest.mark.browser
 
@@ -201,15 +199,7 @@ def test_revision_by_revision(page):
 def test_axe_finds_nothing(page):
     for details in page.locator("details.whybox").all():
         details.evaluate("details => { details.open = true }")
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
-    found = page.evaluate(
-        "() => axe.run({include: [['.k8snet-player']]}, {resultTypes: ['violations']})"
-    )
-    bad = [
-        (violation["id"], [node["html"][:90] for node in violation["nodes"]])
-        for violation in found["violations"]
-    ]
-    assert bad == [], json.dumps(bad, indent=1)
+    assert axe(page, PLAYER) == []
 
 
 @pytest.mark.parametrize("what", SHOWN)
@@ -235,30 +225,6 @@ def test_a_step_is_quick(page, what):
 
 
 def test_restart_and_run_all(page):
-    page.evaluate(
-        "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart() }"
-    )
-    run_all(page)
+    restart_and_run_all(page)
     players_are_there(page)
     assert all(count(player) == 1 for player in page.locator(PLAYER).all())
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_looks(page, theme):
-    """Kept for people to look at; narrow, nothing is wider than the page."""
-    set_theme(page, theme)
-    for name in SHOWN:
-        player = shown(page, name)
-        for _ in range(7):
-            player.press("ArrowRight")
-        if player.locator(".whybox summary").is_visible():
-            player.locator("details.whybox").evaluate("details => { details.open = true }")
-        player.screenshot(path=str(artefacts() / f"stepper-{name}-{theme}.png"))
-        ground = player.evaluate("element => getComputedStyle(element).backgroundColor")
-        assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 29)"}[theme]
-    page.set_viewport_size({"width": 640, "height": 900})
-    for name in SHOWN:
-        player = shown(page, name)
-        player.screenshot(path=str(artefacts() / f"stepper-{name}-{theme}-narrow.png"))
-        assert player.evaluate("element => element.scrollWidth <= element.clientWidth")
-    page.set_viewport_size({"width": 1280, "height": 900})

@@ -20,7 +20,7 @@ from k8snetlib.errors import UnknownName
 from tests.exercises.bank import EXERCISES, each, judged, name_of, solutions
 from tests.exercises.test_nbval import copy
 
-LAST = EXERCISES[-1]
+FOUR = next(e for e in EXERCISES if e.id == "04")
 FIRST = {
     "ended_in": "backend", "ttl_lost": 4, "taken_by": ["node1", "node2"],
     "near_ttl_lost": 0, "near_route": "10.1.15.0/24 dev eth0",
@@ -142,7 +142,7 @@ def test_a_report_says_the_same_as_text_and_page(answer):
 
 
 def test_a_lost_packet_is_shown_as_text_and_picture():
-    report = judged("FIRST_MATCH__top_down", LAST, 1)
+    report = judged("FIRST_MATCH__top_down", FOUR, 1)
     (finding,) = next(item for item in report.items if item.status == "fail").findings
     assert not isinstance(finding.witness, str) and finding.witness is not None
     assert finding.witness.outcome in ("lost", "unreachable")
@@ -151,7 +151,7 @@ def test_a_lost_packet_is_shown_as_text_and_picture():
 
 
 def test_hints_are_nested_so_that_they_open_one_by_one():
-    page = well_formed(report_html(judge(LAST, {}).only("04.lookup")))
+    page = well_formed(report_html(judge(FOUR, {}).only("04.lookup")))
     depth, inside = 0, page.find("div/details")
     while inside is not None:
         depth, inside = depth + 1, inside.find("details")
@@ -159,7 +159,7 @@ def test_hints_are_nested_so_that_they_open_one_by_one():
 
 
 def test_a_passed_task_shows_no_hints():
-    html = report_html(judged(solutions(LAST)[0].name, LAST, 1))
+    html = report_html(judged(solutions(FOUR)[0].name, FOUR, 1))
     assert "Hint 1" not in html
 
 
@@ -207,7 +207,7 @@ def boom(*args):
     ],
 )
 def test_an_odd_answer_has_a_plain_result(task, answer, status, text):
-    report = judge(LAST, {task: answer}).only(task)
+    report = judge(FOUR, {task: answer}).only(task)
     assert report.points == 0 or task == "04.encapsulate"
     assert answered(report, status), str(report)
     assert not answered(report, "internal-error"), str(report)
@@ -227,7 +227,7 @@ def test_an_odd_answer_has_a_plain_result(task, answer, status, text):
     ids=repr,
 )  # fmt: skip
 def test_a_forged_record_earns_nothing(told):
-    report = judge_collected(LAST, told, 1)
+    report = judge_collected(FOUR, told, 1)
     assert report.points == 0
 
 
@@ -238,9 +238,9 @@ def test_one_answer_cannot_spoil_the_arguments_of_the_next():
         return found
 
     names: dict[str, object] = {}
-    exec("import ipaddress\n" + solutions(LAST)[-1].sources["04.lookup"], names)
+    exec("import ipaddress\n" + solutions(FOUR)[-1].sources["04.lookup"], names)
     real = names["lookup"]
-    assert judge(LAST, {"04.lookup": spoil}).only("04.lookup").points == 8
+    assert judge(FOUR, {"04.lookup": spoil}).only("04.lookup").points == 8
 
 
 # -- folders --------------------------------------------------------------------------------------

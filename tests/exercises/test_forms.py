@@ -6,6 +6,8 @@ import enum
 import ipaddress
 import json
 import math
+from decimal import Decimal
+from fractions import Fraction
 from typing import NamedTuple
 
 import pytest
@@ -74,6 +76,8 @@ def deep(levels: int) -> list:
         (ipaddress.ip_network("10.1.15.0/24"), "10.1.15.0/24"),
         (ipaddress.ip_address("10.1.15.2"), "10.1.15.2"),
         (ipaddress.ip_interface("10.1.15.2/24"), "10.1.15.2/24"),
+        (Fraction(1, 3), "1/3"),
+        (Decimal("0.25"), "0.25"),
         (bytearray(b"\x01\xff"), {"$": "bytes", "hex": "01ff"}),
         (memoryview(b"ab"), {"$": "bytes", "hex": "6162"}),
         (Colour.RED, 7),
@@ -190,17 +194,60 @@ def test_a_lease(text):
     assert forms.lease(text) == ("10.1.20.0/24", "192.168.66.12")
 
 
+@pytest.mark.parametrize("read", [forms.entry, forms.entries, forms.yes])
+@pytest.mark.parametrize("value", [None, 7, [], [1, None], {}, {"a": 1}, b"x", Other("x"), 1.5])
+def test_no_reader_of_entries_raises(read, value):
+    read(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10.1.20.0 lladdr 0e:f1:0a:01:14:00 PERMANENT",
+        "10.1.20.0 dev eth0 lladdr 0E-F1-0A-01-14-00",
+        ["10.1.20.0", "0e:f1:0a:01:14:00"],
+        {"10.1.20.0": "0e:f1:0a:01:14:00"},
+    ],
+    ids=repr,
+)
+def test_an_entry(text):
+    assert forms.entry(text) == ("10.1.20.0", "0e:f1:0a:01:14:00")
+
+
 @pytest.mark.parametrize(
     ("read", "value", "expected"),
     [
+        (forms.yes, "No", False),
+        (forms.yes, "delivered", True),
+        (forms.yes, 1, 1),
+        (forms.entry, "10.1.15.0/24 via 10.1.15.0 dev x", ("10.1.15.0/24", "10.1.15.0")),
+        (forms.entry, "Node1:flannel.1 dst 10.0.0.1", ("node1:flannel.1", "10.0.0.1")),
+        (forms.entry, "no entry", "no entry"),
+        (forms.entries, "10.0.0.2 via\n10.0.0.1", [("10.0.0.1",), ("10.0.0.2",)]),
+        (forms.entries, {"10.0.0.2": "10.0.0.9"}, [("10.0.0.2", "10.0.0.9")]),
+        (forms.entries, 7, 7),
         (forms.host, "default/Web2 ", "web2"),
         (forms.hosts, "node1, node2", ["node1", "node2"]),
         (forms.hosts, "node2 and node1", ["node1", "node2"]),
         (forms.hosts, ["node2", "node1", "node2"], ["node1", "node2"]),
+        (forms.outcome, " Connection  refused", "refused"),
+        (forms.outcome, "answered", "delivered"),
+        (forms.outcome, "Lost", "lost"),
         (forms.whole, " 62 ", 62),
         (forms.whole, "six", "six"),
         (forms.route, "nonsense", "nonsense"),
         (forms.route, "", ""),
+        (forms.chance, "1/4", 0.25),
+        (forms.chance, "25 %", 0.25),
+        (forms.chance, 1, 1.0),
+        (forms.chance, "1/0", "1/0"),
+        (forms.chance, True, True),
+        (forms.nobody, "no one", "nobody"),
+        (forms.nobody, "web2", "web2"),
+        (forms.empty, "None", []),
+        (forms.empty, ["web2"], ["web2"]),
+        (forms.end, ["10.1.15.2", 80], "10.1.15.2:80"),
+        (forms.end, " 10.1.15.2:80", "10.1.15.2:80"),
         (forms.lease, "10.1.20.3 -> 192.168.66.12", ("10.1.20.3/32", "192.168.66.12")),
     ],
 )
@@ -208,10 +255,32 @@ def test_a_reader(read, value, expected):
     assert read(value) == expected
 
 
-@pytest.mark.parametrize("read", [forms.route, forms.lease, forms.host, forms.hosts, forms.whole])
+@pytest.mark.parametrize(
+    "read",
+    [
+        forms.route, forms.lease, forms.host, forms.hosts, forms.whole, forms.chance, forms.nobody,
+        forms.empty, forms.end, forms.outcome,
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("value", [None, 7, [], [1, None], {}, {"a": 1}, b"x", Other("x"), 1.5])
 def test_no_reader_raises(read, value):
     read(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("10.1.15.2/24", "10.1.15.2"),
+        (" 10.1.15.2 (web2)", "10.1.15.2"),
+        ("pod/web2", "10.1.15.2"),
+        ("10.1.15.2 or 10.1.15.3", "10.1.15.2 or 10.1.15.3"),
+        ("somebody", "somebody"),
+        (None, None),
+        (7, 7),
+    ],
+)
+def test_an_address(value, expected):
+    assert forms.address(value, Names({}, {"10.1.15.2": "web2"})) == expected
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from k8snetlib.course.notebook import (
 from tests.exercises.bank import EXERCISES, name_of
 
 T = "04.lookup"
+FOUR = next(e for e in EXERCISES if e.id == "04")
 FULL = Cell("ans-04-lookup", "code", f"# answer: {T}\nx = 1", "answer", T)
 OTHER = Cell("chk-04-lookup", "code", 'check("04.lookup")', "check", T)
 COPY = FULL._replace(id="a1b2c3")
@@ -66,7 +67,7 @@ def test_a_copy_that_says_the_same_is_no_problem():
 
 
 def test_order_and_place_mean_nothing():
-    exercise = EXERCISES[-1]
+    exercise = FOUR
     cells = read_notebook(exercise.notebook)
     assert answer_sources(cells[::-1], exercise) == answer_sources(cells, exercise)
 
@@ -124,7 +125,7 @@ def test_an_odd_cell_is_no_answer(cell):
     ],
 )
 def test_a_cell_that_raises_is_a_problem_of_its_task_alone(source, text):
-    exercise = EXERCISES[-1]
+    exercise = FOUR
     answers = run_answers(exercise, {T: source, "04.headers": "headers = {}"})
     problem = answers[T]
     assert isinstance(problem, Problem) and problem.status == "error"

@@ -89,7 +89,7 @@ kube-dns   ClusterIP   10.96.0.53   <none>        53/UDP    3h2m""",
 NAMESPACE     NAME              ADDRESSTYPE   PORTS     ENDPOINTS                       AGE
 default       backend-local-1   IPv4          8080      10.1.20.3                       3h2m
 default       backend-svc-1     IPv4          8080      10.1.20.3,10.1.20.4,10.1.30.2   3h2m
-default       empty-svc-1       IPv4          8080,53   <unset>                         3h2m
+default       empty-svc-1       IPv4          <unset>   <unset>                         3h2m
 default       hl-1              IPv4          <unset>   <unset>                         2m30s
 kube-system   kube-dns-1        IPv4          53        10.1.20.3,10.1.30.2             3h2m""",
     "get ep": """\

@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 
 from k8snetlib import Cluster
-from k8snetlib.errors import K8sNetError, UnknownName
+from k8snetlib.errors import UnknownName
 from k8snetlib.views import chain_map
 from k8snetlib.views.chain_cards import CARD_W, HEAD, cards_of, columns_of, lay_out, stacked
 from k8snetlib.views.chain_graph import chain_graph, services_named
@@ -247,15 +247,6 @@ def test_no_endpoint_says_what_happens():
 @pytest.mark.parametrize("name", ["backend-svc", "default/backend-svc", "svc/backend-svc"])
 def test_names_of_a_service(name):
     assert "default/backend-svc" in chain_map(warm_cluster("vxlan"), name, "node2").text
-
-
-@pytest.mark.parametrize(
-    ("mode", "command"), [("ipvs", "ipvsadm -Ln"), ("nftables", "nft list ruleset")]
-)
-def test_a_mode_without_chains_in_iptables(mode, command):
-    with pytest.raises(K8sNetError, match=f"kube-proxy's mode is {mode}") as error:
-        chain_map(Cluster.example("vxlan", mode), "backend-svc", "node1")
-    assert command in str(error.value)
 
 
 def test_kube_proxys_own_rules_make_the_recorded_map():

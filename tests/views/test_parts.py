@@ -172,26 +172,30 @@ def test_reset(builder):
 
 def test_messages_of_the_browser(builder):
     widget = builder.widget
+
+    def data():
+        return widget.get_state("data")["data"]
+
     pod = {"do": "pod", "name": " late ", "port": "80", "node": "node3", "labels": ""}
     widget.hear(pod)
     assert widget.answer == {
         "n": 1, "says": "pod/late runs on node3 with 10.1.30.3.", "refused": False,
         "made": ["pod/late"],
     }  # fmt: skip
-    texts = dict(map(tuple, widget.data["objects"]))
+    texts = dict(map(tuple, data()["objects"]))
     assert yaml.safe_load(texts["pod/late"])["spec"]["nodeName"] == "node3"
-    assert ">late<" in widget.data["picture"]
+    assert ">late<" in data()["picture"]
     widget.hear(pod)
     assert widget.answer["refused"] and widget.answer["says"].startswith("There is a pod called")
     widget.hear({"do": "service", "name": "s", "selector": "app=late", "port": "80",
                  "target_port": "", "type": "ClusterIP"})  # fmt: skip
     assert widget.answer["made"][0] == "service/s"
     widget.hear({"do": "node", "name": ""})
-    assert widget.data["nodes"] == ["node1", "node2", "node3", "node4"]
+    assert data()["nodes"] == ["node1", "node2", "node3", "node4"]
     widget.hear({"do": "remove", "what": "pod/late"})
-    assert "pod/late" not in dict(map(tuple, widget.data["objects"]))
+    assert "pod/late" not in dict(map(tuple, data()["objects"]))
     widget.hear({"do": "reset"})
-    assert (widget.data["nodes"], widget.answer["n"]) == (["node1", "node2", "node3"], 6)
+    assert (data()["nodes"], widget.answer["n"]) == (["node1", "node2", "node3"], 6)
 
 
 def test_without_widgets_there_are_picture_and_yaml(builder):

@@ -17,11 +17,15 @@ from k8snetlib import Cluster
 from k8snetlib.errors import UnknownName
 from k8snetlib.trace import rule_line
 from k8snetlib.views import address_bands, draw, packet_flow, play, pod_xray
+from k8snetlib.views.geometry import Box
 from k8snetlib.views.layout import lay_out
 from k8snetlib.views.plan import SMALL
+from k8snetlib.views.scene import words_of
+from k8snetlib.views.walk import nodes_met
 from tests.clusters import renumbered
 from tests.views.compare import changed
 from tests.views.conftest import nodes_with_pods
+from tests.views.paper import overlap
 
 DATA = Path(__file__).parent / "data"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -124,9 +128,56 @@ def test_the_cross_is_clear_of_the_number_of_its_stop():
     lost = cluster.connect("ext", "node1", 30080, endpoint="backend")
     answer = next(trace for trace in lost.packets if trace.label == "TCP SA")
     svg = draw(lost, answer).svg
-    ((left, wide),) = re.findall(r'class="end"><rect x="([\d.]+)"[^>]* width="([\d.]+)"', svg)
-    at, radius = re.findall(r'class="stop "><circle cx="([\d.]+)"[^>]* r="(\d+)"', svg)[-1]
-    assert float(left) + float(wide) <= float(at) - float(radius) - 4
+    badge = badge_of(svg)
+    assert badge.right <= float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])
+    for x, y in re.findall(r'class="stop "><circle cx="([\d.]+)" cy="([\d.]+)"', svg):
+        assert not overlap(badge, Box(float(x) - 10, float(y) - 10, 20, 20))
+
+
+def badge_of(svg):
+    ((x, y, wide, high),) = re.findall(
+        r'class="end"><rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', svg
+    )
+    return Box(float(x), float(y), float(wide), float(high))
+
+
+#: What is sent, so that a packet ends there.
+ENDS = {
+    "at a machine on the right": lambda c: c.connect("ext", "node1", 30080, endpoint="backend"),
+    "in a node": lambda c: c.connect("ext", "node1", 30081),
+    "at the router": lambda c: c.ping("ext", "backend"),
+    "in a pod": lambda c: c.connect("web2", "backend", 81),
+}
+
+
+@pytest.mark.parametrize("backend", ["udp", "vxlan", "host-gw"])
+@pytest.mark.parametrize("case", ENDS)
+def test_the_cross_covers_no_word(case, backend):
+    cluster = Cluster.example(backend)
+    cluster.ping("web2", "backend")
+    for node in cluster.nodes:
+        cluster[node].sh("iptables -t nat -I POSTROUTING -s 203.0.113.10 -j ACCEPT")
+    exchange = ENDS[case](cluster)
+    ended = [trace for trace in exchange.packets
+             if trace.steps[0].packet.arp is None and 'class="end"' in draw(exchange, trace).svg]  # fmt: skip
+    for trace in ended:
+        words = words_of(lay_out(exchange.topology, nodes_met((trace,), exchange.topology)))
+        badge = badge_of(draw(exchange, trace).svg)
+        hidden = [box for box in words if overlap(badge, box)]
+        # In a pod there is no room that is quite free: less than half a letter's height.
+        assert all(min(badge.bottom, b.bottom) - max(badge.y, b.y) < 4 for b in hidden), hidden
+        assert not hidden or case == "in a pod"
+    assert ended
+
+
+def test_a_frame_says_when_it_scrolls(exchange):
+    """Exactly where the picture is not drawn smaller any more."""
+    picture = draw(exchange)
+    least = int(re.search(r"min-width:(\d+)px", picture.svg)[1])
+    assert f"@container (max-width:{least - 1}px){{.k8snet-frame.w{least}::after" in picture.html
+    assert f'<div class="k8snet-frame w{least}"><div class="k8snet-scroll" tabindex="0"' in (
+        picture.html
+    )
 
 
 def test_both_without_a_reply_is_the_request(exchange):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from k8snetlib import Cluster
@@ -147,25 +149,55 @@ def test_machines_come_and_go(console):
 # -- the browser's side, without a browser ----------------------------------------------------------
 
 
-def test_messages_of_the_browser(console):
-    widget = console.widget
-    widget.hear({"do": "run", "machine": "web1", "command": "hostname"})
-    assert widget.data["entries"][-1]["output"] == "web1"
-    assert (widget.answered, widget.says) == (1, "")
-    widget.hear({"do": "run", "machine": "web9", "command": "hostname"})
-    assert widget.says.startswith("There is no pod, node or host called 'web9'.")
-    widget.hear({"do": "clear"})
-    assert (widget.answered, widget.says, widget.data["entries"]) == (3, "", [])
-    widget.hear({"do": "run", "machine": "node1", "command": DROP})
-    widget.hear({"do": "reset"})
+@pytest.fixture
+def widget(console, monkeypatch):
+    """The live prompt; ``sent`` is what it sent after its beginning."""
+    found = console.widget
+    sent: list[dict] = []
+    monkeypatch.setattr(found, "send", sent.append)
+    return found, sent
+
+
+def test_messages_of_the_browser(console, widget):
+    found, sent = widget
+    found.hear({"do": "run", "machine": "web1", "command": "hostname"})
+    assert sent[-1]["entries"][-1]["output"] == "web1"
+    assert found.answer == {"n": 1, "says": "", "refused": False}
+    found.hear({"do": "run", "machine": "web9", "command": "hostname"})
+    assert found.answer["says"].startswith("There is no pod, node or host called 'web9'.")
+    assert sent[-1] == {"answer": found.answer} and found.answer["refused"]
+    found.hear({"do": "clear"})
+    assert (found.answer["n"], found.answer["says"], sent[-1]["entries"]) == (3, "", [])
+    found.hear({"do": "run", "machine": "node1", "command": DROP})
+    found.hear({"do": "nothing"})
+    found.hear({"do": "reset"})
     assert arrives(console)
-    assert widget.data["entries"][0]["n"] == 1, "numbers go on after clear"
+    assert found.get_state("data")["data"]["entries"][0]["n"] == 1, "numbers go on after clear"
+    assert len(sent) == 5, "one message for each that was heard, none for a nudge"
 
 
-def test_the_widget_hears_of_what_python_types(console):
-    widget = console.widget
+def test_the_widget_hears_of_what_python_types(console, widget):
     console.run("hostname", "web1")
-    assert [entry["command"] for entry in widget.data["entries"]] == ["hostname"]
+    console.run("hostname -I", "web2")
+    first, second = widget[1]
+    assert [entry["command"] for entry in first["entries"]] == ["hostname"]
+    assert second["entries"]["gone"] == 0
+    assert [entry["command"] for entry in second["entries"]["more"]] == ["hostname -I"]
+
+
+def test_a_long_log_is_sent_once(console, widget):
+    """Whatever lies in the log, the next command sends itself alone; all of it together is what a
+    page that begins now gets."""
+    found, sent = widget
+    shown = found.get_state("data")["data"]
+    for at in range(30):
+        console.run("iptables-save" if at % 3 else "hostname")
+        for key, value in sent[-1].items():
+            more = isinstance(value, dict) and "more" in value
+            shown[key] = shown[key][value["gone"] :] + value["more"] if more else value
+        assert shown == found.get_state("data")["data"]
+    assert shown["earlier"] > 0, "the oldest left meanwhile"
+    assert len(json.dumps(sent[-3])) < 1000 < len(json.dumps(shown)) / 50
 
 
 def test_the_browser_gets_the_end_of_a_long_log(console):

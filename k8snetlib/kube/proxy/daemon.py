@@ -20,6 +20,7 @@ is not made, so it zeroes no counters. Source: kube-proxy's cmd/kube-proxy/app a
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -44,6 +45,9 @@ WATCHED = (Service, EndpointSlice, Node)
 CONNTRACK_MAX = 131_072
 #: What it says when a sync failed, where that is not about iptables.
 _FAILED = {"nftables": "nftables sync failed"}
+#: Where a node keeps its configuration; of what may stand there only the mode is read.
+CONFIG = "/var/lib/kube-proxy/config.conf"
+MODES = ("iptables", "nftables", "ipvs")
 ROUTE_LOCALNET = "net.ipv4.conf.all.route_localnet"
 #: The chain that iptables mode leaves in every table that it uses.
 CANARY = "KUBE-PROXY-CANARY"
@@ -65,6 +69,16 @@ class Proxier(Protocol):
 
     def clone(self, ns: Netns) -> Proxier:
         """The same for a copy of the node."""
+
+
+def mode_in(text: str) -> str:
+    """The mode that a configuration file names; empty if it names none.
+
+    >>> mode_in('mode: "nftables"')
+    'nftables'
+    """
+    found = re.findall(r"(?m)^mode:[ ]*[\"']?(\w*)[\"']?[ ]*$", text)
+    return found[-1] if found else ""
 
 
 def make_proxier(mode: str, ns: Netns, config: ProxyConfig) -> Proxier:
@@ -110,6 +124,15 @@ class KubeProxy(service.Service):
     def begin(self) -> None:
         """The process starts: it sets the kernel's switches, and syncs as soon as it can."""
         self._forget()
+        self.mode = mode_in(self.ns.files.get(CONFIG, "")) or self.mode
+        if self.mode not in MODES:
+            self.say(
+                "E",
+                "server.go",
+                f'"Error running ProxyServer" err="unknown proxy mode {self.mode!r}"',
+            )
+            self.exited(1)
+            return
         self.proxier = make_proxier(self.mode, self.ns, self.config)
         self.say("I", "server_linux.go", f"Using {self.mode} Proxier")
         self._take_leftovers_away()
@@ -141,8 +164,14 @@ class KubeProxy(service.Service):
         ``NotModelled`` for a mode that is not there."""
         make_proxier(mode, self.ns, self.config)
         self.stop()
-        self.mode = mode
+        self.configure(mode)
         self.start()
+
+    def configure(self, mode: str) -> None:
+        """Its configuration file says another mode, for the next start."""
+        self.mode = mode
+        head = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n"
+        self.ns.files[CONFIG] = f"{head}mode: {mode}\n"
 
     def _watch(self) -> None:
         """Somebody changes rules (or devices, whose addresses IPVS serves): it may look again."""

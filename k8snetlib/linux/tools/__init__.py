@@ -28,6 +28,7 @@ from k8snetlib.linux.tools import (
     conntrack,
     curl,
     dig,
+    edit,
     hostname,
     ip,
     ipset,
@@ -67,6 +68,7 @@ TOOLS: Mapping[str, Tool] = {
     "nslookup": nslookup.run,
     "ping": ping.run,
     "rm": cat.rm,
+    "sed": edit.sed,
     "ss": ss.run,
     "sysctl": sysctl.run,
     "systemctl": systemctl.run,
@@ -77,6 +79,7 @@ TOOLS: Mapping[str, Tool] = {
 READERS: Mapping[str, Callable[[Netns, list[str], str], str]] = {
     "iptables-restore": iptables_save.restore,
     "nft": nft.run,
+    "tee": edit.tee,
 }
 
 #: ``<<EOF``, ``<<-EOF``, ``<<'EOF'``: the lines that follow, up to one that is EOF alone.

@@ -66,3 +66,35 @@ stopped = {
     },
     "node2": {"route": "10.1.0.0/16 dev flannel0", "ends_in": "node/node2", "told": "node1"},
 }
+
+
+# answer: 04.blocked
+blocked = {
+    "cause": "overlay-port-blocked",
+    "script": """
+# the outer packets arrive at eth0, and at no socket
+node1$ tcpdump -ni eth0 udp
+node1$ iptables -D INPUT -p udp --dport 8285 -j DROP
+node2$ iptables -D INPUT -p udp --dport 8285 -j DROP
+""",
+}
+
+
+# answer: 04.public_ip
+public_ip = {
+    "cause": "one-public-ip",
+    "script": """
+node1$ systemctl stop flanneld
+node2$ systemctl stop flanneld
+node3$ systemctl stop flanneld
+node1$ etcdctl del --prefix /coreos.com/network/subnets
+node1$ sed -i 's/ --public-ip=10.0.2.15//' /etc/default/flanneld
+node2$ sed -i 's/ --public-ip=10.0.2.15//' /etc/default/flanneld
+node3$ sed -i 's/ --public-ip=10.0.2.15//' /etc/default/flanneld
+node2$ sed -i 's/10.1.15.1/10.1.20.1/' /run/flannel/subnet.env
+node3$ sed -i 's/10.1.15.1/10.1.30.1/' /run/flannel/subnet.env
+node1$ systemctl start flanneld
+node2$ systemctl start flanneld
+node3$ systemctl start flanneld
+""",
+}

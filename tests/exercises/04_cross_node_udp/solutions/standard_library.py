@@ -59,3 +59,38 @@ stopped = {
     "node1": {"route": "default via 192.168.66.1 dev eth0", "ends_in": "router", "told": "nobody"},
     "node2": {"route": "10.1.0.0/16 dev flannel0", "ends_in": "node2", "told": "node1"},
 }
+
+
+# answer: 04.blocked
+blocked = {
+    "cause": "overlay_port_blocked",
+    "script": """node1$ iptables -I INPUT -p udp --dport 8285 -s 192.168.66.0/24 -j ACCEPT
+node2$ iptables -I INPUT -p udp --dport 8285 -s 192.168.66.0/24 -j ACCEPT""",
+}
+
+
+# answer: 04.public_ip
+public_ip = {
+    "cause": "one-public-ip",
+    "script": """
+node1$ systemctl stop flanneld
+node2$ systemctl stop flanneld
+node3$ systemctl stop flanneld
+node1$ etcdctl del --prefix /coreos.com/network/subnets
+node1$ etcdctl put /coreos.com/network/subnets/10.1.15.0-24 '{"PublicIP":"192.168.66.11"}'
+node1$ etcdctl put /coreos.com/network/subnets/10.1.20.0-24 '{"PublicIP":"192.168.66.12"}'
+node1$ etcdctl put /coreos.com/network/subnets/10.1.30.0-24 '{"PublicIP":"192.168.66.13"}'
+node1$ tee /etc/default/flanneld <<EOF
+> FLANNELD_OPTIONS="--ip-masq --iface=eth0"
+> EOF
+node2$ tee /etc/default/flanneld <<EOF
+> FLANNELD_OPTIONS="--ip-masq --iface=eth0"
+> EOF
+node3$ tee /etc/default/flanneld <<EOF
+> FLANNELD_OPTIONS="--ip-masq --iface=eth0"
+> EOF
+node1$ systemctl start flanneld
+node2$ systemctl start flanneld
+node3$ systemctl start flanneld
+""",
+}

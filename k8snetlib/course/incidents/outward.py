@@ -1,0 +1,180 @@
+"""What lives here: faults on the way out of the cluster."""
+
+from __future__ import annotations
+
+from random import Random
+
+from k8snetlib.course.incidents.causes import OUT
+from k8snetlib.course.incidents.clusters import a_pod_on, pods_on, range_of, typed, whole
+from k8snetlib.course.incidents.fault import Fault, Probe, Scene
+from k8snetlib.course.incidents.flows import Flow
+
+OUTSIDE = "203.0.113.0/24"
+
+
+def no_masquerade(dice: Random) -> Scene:
+    """Two nodes whose flanneld runs without ``--ip-masq``; Docker does not masquerade either."""
+    cluster = whole("vxlan")
+    nodes = sorted(dice.sample(cluster.nodes, 2))
+    broken = cluster.clone()
+    for node in nodes:
+        broken.restart_flanneld(node, "")
+        typed(
+            broken, node,
+            'iptables -t nat -D POSTROUTING -m comment --comment "flanneld masq" '
+            "-j FLANNEL-POSTRTG",
+            "iptables -t nat -F FLANNEL-POSTRTG", "iptables -t nat -X FLANNEL-POSTRTG",
+        )  # fmt: skip
+    probes = tuple(
+        Probe(Flow(a_pod_on(cluster, node, dice).name, "ext"), "lost", "ext", "no route")
+        for node in nodes
+    )
+    words = {"node": nodes[0], "other": nodes[1], "pod": probes[0].flow.source}
+    return Scene(cluster, broken, probes, words)
+
+
+def docker_masquerade(dice: Random) -> Scene:
+    """Two nodes on which Docker's own masquerade rule is left on."""
+    cluster = whole("udp")
+    nodes = sorted(dice.sample(cluster.nodes, 2))
+    broken = cluster.clone()
+    for node in nodes:
+        rule = f"-s {range_of(cluster, node)}.0/24 ! -o docker0 -j MASQUERADE"
+        typed(broken, node, f"iptables -t nat -I POSTROUTING {rule}")
+    third = next(node for node in cluster.nodes if node not in nodes)
+    target = pods_on(cluster, third)[0].name
+    probes = tuple(
+        Probe(Flow(a_pod_on(cluster, node, dice).name, target), "delivered", target, "", True)
+        for node in nodes
+    )
+    words = {
+        "node": nodes[0], "other": nodes[1], "pod": probes[0].flow.source, "target": target,
+        "range": range_of(cluster, nodes[0]), "range2": range_of(cluster, nodes[1]),
+    }  # fmt: skip
+    return Scene(cluster, broken, probes, words)
+
+
+def conntrack_full(dice: Random) -> Scene:
+    """A node whose connection table takes few entries, and is full."""
+    cluster = whole("vxlan")
+    node = dice.choice(cluster.nodes)
+    broken = cluster.clone()
+    pods = pods_on(cluster, node)
+    limit = dice.choice([8, 10, 12])
+    for at in range(limit):
+        broken.connect(pods[at % len(pods)].name, "ext", 80, sport=41_000 + at)
+    full = len(broken[node].conntrack.connections(broken.network.now))
+    typed(broken, node, f"sysctl -w net.netfilter.nf_conntrack_max={full}")
+    probes = tuple(
+        Probe(Flow(sender, target, 80, "tcp"), "dropped", node, "table")
+        for sender, target in ((pods[0].name, "ext"), (pods[-1].name, "client"))
+    )
+    return Scene(cluster, broken, probes, {"node": node, "pod": pods[0].name})
+
+
+def wrong_snat(dice: Random) -> Scene:
+    """Two nodes with a rule of an old egress address."""
+    cluster = whole("vxlan").clone()
+    nodes = sorted(dice.sample(cluster.nodes, 2))
+    old = f"192.168.66.{dice.choice([201, 202, 203])}"
+    typed(cluster, nodes[0], f"ip addr add {old}/32 dev eth0")
+    broken = cluster.clone()
+    for node in nodes:
+        rule = f"-s 10.1.0.0/16 -d {OUTSIDE} -j SNAT --to-source {old}"
+        typed(broken, node, f"iptables -t nat -I POSTROUTING {rule}")
+    probes = (
+        Probe(Flow(pods_on(cluster, nodes[0])[0].name, "ext"), "delivered", "ext", "", True),
+        Probe(Flow(pods_on(cluster, nodes[1])[0].name, "ext"), "lost", "ext", "", True),
+    )
+    words = {"node": nodes[0], "other": nodes[1], "old": old, "outside": OUTSIDE,
+             "pod": probes[0].flow.source, "pod2": probes[1].flow.source}  # fmt: skip
+    return Scene(cluster, broken, probes, words)
+
+
+FAULTS = (
+    Fault(
+        "no-masquerade",
+        "No internet for some pods",
+        "{pod} cannot fetch anything from the internet any more; each attempt times out. From "
+        "{node} itself the internet works. Pods talk to each other without trouble.",
+        "no-masquerade",
+        OUT,
+        {
+            "no-route": (
+                "SNAT_REPLY",
+                "The packet arrives outside. The answer finds no way to a pod's address.",
+            ),
+            "forward-drop": (
+                "FWD",
+                "No rule drops it. Follow the packet to ext, and the answer back.",
+            ),
+            "docker-masquerade": (
+                "MASQ_INET",
+                "Docker's rule is off, as it should be. Who else should masquerade?",
+            ),
+        },
+        no_masquerade,
+    ),
+    Fault(
+        "docker-masquerade",
+        "The log shows machines instead of callers",
+        "The log of {target} used to list the pods that call it. For calls from {node} and {other} "
+        "it now shows other addresses. Nothing fails, but our access list is useless.",
+        "docker-masquerade",
+        OUT,
+        {
+            "wrong-snat": (
+                "SEED_SRC",
+                "No rule names a fixed address. Which rule makes the source follow the interface?",
+            ),
+            "no-masquerade": ("MASQ_INET", "Here is too much masquerade, not too little."),
+            "rp-filter": (
+                "SEED_SRC",
+                "Nothing is dropped. The source address is rewritten on the sender's node.",
+            ),
+        },
+        docker_masquerade,
+    ),
+    Fault(
+        "conntrack-full",
+        "New connections fail, old ones live",
+        "Since the traffic peak new connections from pods on {node} mostly time out. Connections "
+        "that were open before go on. The machine is not busy at all.",
+        "conntrack-full",
+        OUT,
+        {
+            "no-masquerade": (
+                "PORTS_64K",
+                "The rules are there. The node does not even take the first packet.",
+            ),
+            "forward-drop": (
+                "NAT_EVERY",
+                "Old connections pass FORWARD too. New ones meet "
+                "something that old ones do not need.",
+            ),
+            "no-route": ("NAT_EVERY", "Old connections use the same routes."),
+        },
+        conntrack_full,
+        kernel=False,
+    ),
+    Fault(
+        "wrong-snat",
+        "The partner's firewall does not know us",
+        "Our partner only lets in the addresses of our machines. Calls from {pod} come from an "
+        "unknown address, they say; calls from {pod2} get no answer at all.",
+        "wrong-snat",
+        OUT,
+        {
+            "no-masquerade": (
+                "MASQ_INET",
+                "The source is rewritten, as it should be; but to what?",
+            ),
+            "docker-masquerade": (
+                "MASQ_INET",
+                "A masquerade takes the interface's own address. This is another one.",
+            ),
+            "rp-filter": ("ASYM", "Nothing is dropped on the way out. Where do the answers go?"),
+        },
+        wrong_snat,
+    ),
+)

@@ -1,0 +1,180 @@
+"""What lives here: what is to be said of a repair: symptom gone, nothing else broken, it lasts.
+
+The whole cluster says what should be. A flow that fails in the broken cluster is part of the fault;
+one that does not is somebody else's, and must stay as it is, the source address included. What was
+right (see ``state``) must stay right. Nothing counts before at least a part of the symptom is gone:
+an empty repair breaks nothing, and earns nothing for it.
+
+The judging is a pure function of the fault, its number and the script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from k8snetlib.cluster import Cluster
+from k8snetlib.course.incidents.fault import Probe, Scene
+from k8snetlib.course.incidents.flows import Flow, Seen, flows_of, observe
+from k8snetlib.course.incidents.repair import Repair, tried
+from k8snetlib.course.incidents.state import State, lost, state
+from k8snetlib.course.rubric import Finding, Findings, fail
+from k8snetlib.errors import BadCommand
+
+#: The ids of the wrong beliefs that a repair gives away.
+NO_REPAIR, HALF = "NO_REPAIR", "HALF_REPAIRED"
+MASQ_HIDES, BROKE, FLUSHED = "MASQ_HIDES", "BROKE_OTHERS", "FLUSHED"
+STOPPED, CHANGED, RUNTIME = "DAEMON_OFF", "CHANGED_OTHERS", "RUNTIME_ONLY"
+
+_WAITS = "This counts when at least a part of the symptom is gone."
+
+
+class Verdict(NamedTuple):
+    """What was found about a repair, item by item; empty is good."""
+
+    gone: Findings
+    clean: Findings
+    lasting: Findings
+    repair: Repair | None = None
+
+
+@lru_cache(maxsize=64)
+def right_state(cluster: Cluster) -> State:
+    """What is right by itself in a cluster that nobody changes any more."""
+    return state(cluster)
+
+
+@lru_cache(maxsize=8192)
+def right(cluster: Cluster, flow: Flow) -> Seen:
+    """What becomes of a flow in a cluster that nobody changes any more."""
+    return observe(cluster, flow)
+
+
+def judged(scene: Scene, script: str) -> Verdict:
+    """Tries a script and says what is to be said."""
+    try:
+        repair = tried(scene.broken, script)
+    except BadCommand as error:
+        text = f"The script cannot be typed: {error.message} {error.hint}".strip()
+        waits = (Finding(_WAITS),)
+        return Verdict((Finding(text),), waits, waits)
+    left = [p for p in scene.probes if not _mended(scene, p, repair.after)]
+    waits = (Finding(_WAITS),)
+    if len(left) == len(scene.probes):
+        return Verdict(_gone(scene, repair, left), waits, waits, repair)
+    clean, lasting = _compared(scene, repair)
+    return Verdict(_gone(scene, repair, left), clean, lasting, repair)
+
+
+def _mended(scene: Scene, probe: Probe, cluster: Cluster) -> bool:
+    return _as_it_should(observe(cluster, probe.flow), right(scene.whole, probe.flow), probe)
+
+
+def _as_it_should(seen: Seen, should: Seen, probe: Probe) -> bool:
+    return seen.ends == should.ends if probe.source else seen.fates == should.fates
+
+
+# -- the symptom ----------------------------------------------------------------------------------
+
+
+def _gone(scene: Scene, repair: Repair, left: list[Probe]) -> Findings:
+    if not left:
+        return ()
+    witness = observe(repair.after, left[0].flow).exchange
+    half = len(left) < len(scene.probes)
+    text = f"The symptom is still there: {left[0].flow}."
+    if half:
+        text = f"Only a part of the symptom is gone. Still there: {left[0].flow}."
+    refused = _refused(repair)
+    return fail(f"{text} {refused}".strip(), HALF if half else NO_REPAIR, witness)
+
+
+def _refused(repair: Repair) -> str:
+    if not repair.refused:
+        return ""
+    first, count = repair.refused[0], len(repair.refused)
+    more = f" {count} commands were refused." if count > 1 else ""
+    return f"Refused was '{first.machine}$ {first.command}': {first.said}.{more}"
+
+
+# -- what else became of it -----------------------------------------------------------------------
+
+
+def _compared(scene: Scene, repair: Repair) -> tuple[Findings, Findings]:
+    """Nothing else broken; and it lasts."""
+    states = right_state(scene.whole), right_state(scene.broken), state(repair.after)
+    clean: list[Finding] = list(_state_findings(lost(*states)))
+    lasting: list[Finding] = []
+    flows = dict.fromkeys((*flows_of(scene.whole), *(probe.flow for probe in scene.probes)))
+    for flow in flows:
+        should = right(scene.whole, flow)
+        later = observe(repair.aged, flow)
+        if _well(later, should):
+            continue
+        soon = observe(repair.after, flow)
+        if _well(soon, should):
+            lasting.append(_short_lived(flow, later))
+        elif found := _harm(flow, right(scene.broken, flow), soon, should):
+            clean.append(found)
+        elif soon.fates == should.fates != later.fates:
+            lasting.append(_short_lived(flow, later))
+    return _first(clean), _first(lasting)
+
+
+def _well(seen: Seen, should: Seen) -> bool:
+    """True if all is as it should be; the same fates from fewer pods are as good."""
+    return seen.fates == should.fates and seen.ends <= should.ends
+
+
+def _short_lived(flow: Flow, later: Seen) -> Finding:
+    text = (
+        f"Restart flanneld and kube-proxy, wait a day, and this fails again: {flow}. "
+        "Mend what the daemons read, not only what they wrote."
+    )
+    return Finding(text, RUNTIME, later.exchange)
+
+
+def _harm(flow: Flow, before: Seen, soon: Seen, should: Seen) -> Finding | None:
+    """A finding if the repair, and not the fault, is why a flow is not as it should be."""
+    if before.ends == soon.ends:
+        return None  # the fault itself, still there
+    if soon.fates == should.fates:
+        text = (
+            f"The receiver now sees another source address: {flow}. "
+            "You seem to think that a masquerade is a repair. It hides who speaks."
+        )
+        return Finding(text, MASQ_HIDES, soon.exchange)
+    if before.ends != should.ends:
+        return None  # it failed before, and fails in another way now
+    text = f"Your repair changed what had been right: {flow} is not as before."
+    return Finding(text, BROKE, soon.exchange)
+
+
+def _state_findings(keys: list[tuple[str, str, str]]) -> Iterator[Finding]:
+    for kind, where, which in keys:
+        if kind in ("rule", "policy"):
+            text = (
+                f"On {where} a rule is gone, or a policy changed, that was no part of the fault. "
+                "You seem to think that fewer rules are a repair."
+            )
+            yield Finding(text, FLUSHED, f"{where}: {which}")
+        elif kind == "daemon":
+            text = f"{which} does not run on {where} any more. It was no part of the fault."
+            yield Finding(text, STOPPED)
+        elif kind == "switch":
+            text = f"On {where} the setting {which} has changed. It had been right."
+            yield Finding(text, CHANGED)
+        elif kind == "file":
+            yield Finding(f"On {where} {which} has changed. It had been right.", CHANGED)
+        else:
+            text = f"The {kind} {which} is gone or has changed. It had been right."
+            yield Finding(text, CHANGED)
+
+
+def _first(findings: list[Finding]) -> Findings:
+    """The first finding of each belief: ten flows that break alike are told once."""
+    told: dict[str | None, Finding] = {}
+    for finding in findings:
+        told.setdefault(finding.belief, finding)
+    return tuple(told.values())

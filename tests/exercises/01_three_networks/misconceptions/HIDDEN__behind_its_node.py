@@ -1,0 +1,15 @@
+"""A pod hides behind its node's address from pods of other nodes.
+
+finds: 01.pairs.pods HIDDEN
+"""
+
+# answer: 01.pairs
+pairs = {
+    "web1": {"seen": "10.1.15.2", "rule": 2},
+    "backend": {"seen": "192.168.66.11", "rule": 5},
+    "node1": {"seen": "10.1.15.2", "rule": "none"},
+    "node2": {"seen": "192.168.66.11", "rule": 5},
+    "ext": {"seen": "192.168.66.11", "rule": 5},
+    "counter": 1,
+    "docker": {"seen": "10.1.15.0", "rule": 2},
+}

@@ -1,0 +1,15 @@
+"""MASQUERADE means the node's own address.
+
+finds: 01.pairs.docker MASQ_NODE_IP
+"""
+
+# answer: 01.pairs
+pairs = {
+    "web1": {"seen": "10.1.15.2", "rule": 2},
+    "backend": {"seen": "10.1.15.2", "rule": 2},
+    "node1": {"seen": "10.1.15.2", "rule": "none"},
+    "node2": {"seen": "192.168.66.11", "rule": 5},
+    "ext": {"seen": "192.168.66.11", "rule": 5},
+    "counter": 1,
+    "docker": {"seen": "192.168.66.11", "rule": 2},
+}

@@ -1,0 +1,12 @@
+"""A restarted program gets a new address.
+
+finds: 02.restart.web APP_OWNS_NS
+"""
+
+# answer: 02.restart
+restart = {
+    "down": {"outcome": "refused", "ends_in": "web1"},
+    "web": {"address": "10.1.15.4", "started": ["web"]},
+    "pause": {"address": "10.1.15.4", "started": ["pause", "web", "sidecar"]},
+    "old": {"outcome": "unreachable", "ends_in": "web2", "route": "10.1.15.0/24 dev eth0"},
+}

@@ -1,0 +1,20 @@
+"""A socket that failed still holds its port.
+
+finds: 02.join.lost LOSER_HOLDS
+"""
+
+
+# answer: 02.join
+def join_netns(starts):
+    """For each container: (its namespace, True if its socket opens)."""
+    held = {"node1": [("0.0.0.0", "10250")]}
+    answer = []
+    for _, pod, host_network, socket in starts:
+        namespace = "node1" if host_network else pod
+        ip, port = socket.split(":")
+        mine = held.setdefault(namespace, [])
+        free = not any(p == port and (a == ip or "0.0.0.0" in (a, ip)) for a, p in mine)
+        if True:
+            mine.append((ip, port))
+        answer.append((namespace, free))
+    return answer

@@ -1,0 +1,16 @@
+"""Small pings work, so the path is fine.
+
+finds: 05.faults.large MTU
+"""
+
+# answer: 05.faults
+faults = {
+    "new_mac": {
+        "nodes": True,
+        "pods": False,
+        "ends_in": "node2",
+        "neighbour": "10.1.20.0 lladdr 0e:f1:0a:01:14:00",
+    },
+    "blocked": {"nodes": True, "pods": False, "ends_in": "node2"},
+    "narrow": {"nodes": True, "pods": True, "large": True, "ends_in": "switch"},
+}

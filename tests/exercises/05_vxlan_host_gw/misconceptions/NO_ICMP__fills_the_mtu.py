@@ -1,0 +1,12 @@
+"""The payload fills the pod's MTU. The narrow path is seen.
+
+finds: 05.largest.plain NO_ICMP
+finds: 05.largest.path NO_ICMP
+"""
+
+
+# answer: 05.largest
+def largest(backend, eth0, path):
+    """The largest payload of a ping, in bytes."""
+    overhead = {"udp": 28, "vxlan": 50, "host-gw": 0}[backend]
+    return min(eth0, *path) - overhead

@@ -1,0 +1,15 @@
+"""node3 knows behind which node each pod's MAC is.
+
+finds: 05.headers.fdb POD_WATCH
+"""
+
+# answer: 05.headers
+headers = {
+    "ethernet": {"src": "node3:eth0", "dst": "node1:eth0"},
+    "outer": {"src": "192.168.66.13", "dst": "192.168.66.11", "dport": 8472},
+    "inner_ethernet": {"src": "node3:flannel.1", "dst": "node1:flannel.1"},
+    "ttl": {"outer": 64, "inner": 63},
+    "route": "10.1.15.0/24 via 10.1.15.0 dev flannel.1 onlink",
+    "neighbour": "10.1.15.0 lladdr node1:flannel.1",
+    "fdb": "web1:eth0 dst 192.168.66.11",
+}

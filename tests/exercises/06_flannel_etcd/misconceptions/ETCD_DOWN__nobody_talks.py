@@ -1,0 +1,12 @@
+"""When etcd is down, pods stop talking.
+
+finds: 06.talk.down ETCD_DOWN
+"""
+
+# answer: 06.talk
+talk = {
+    "down": {"t1": False, "t3": False},
+    "cut": {"t1": True, "t2": False, "other_node": True, "same_node": True},
+    "back": {"request": True, "answer": False},
+    "route": "default via 192.168.66.1 dev eth0",
+}

@@ -1,0 +1,22 @@
+"""The version that the key will have is named.
+
+finds: 06.claim.swap NEXT_VERSION
+"""
+
+
+# answer: 06.claim
+def claim(network, listed, me, previous):
+    """The key, the version it must have, and the value; or None."""
+    prefix = "/coreos.com/network/subnets/"
+    for kv in listed:
+        if kv["value"] == me:
+            return kv["key"], kv["version"] + 1, me
+    taken = {kv["key"] for kv in listed}
+    whole = ipaddress.ip_network(network)
+    ranges = [str(one) for one in whole.subnets(new_prefix=24)]
+    wishes = ([previous] if previous in ranges else []) + ranges
+    for subnet in wishes:
+        key = prefix + subnet.replace("/", "-")
+        if key not in taken:
+            return key, 1, me
+    return None

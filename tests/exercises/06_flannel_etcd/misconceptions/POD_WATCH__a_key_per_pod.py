@@ -1,0 +1,15 @@
+"""flannel writes a key for each pod.
+
+finds: 06.changes.pod POD_WATCH
+"""
+
+# answer: 06.changes
+changes = {
+    "pod": {"writes": 1, "key": "/coreos.com/network/subnets/10.1.20.9"},
+    "gone": {
+        "node1": "10.1.20.0/24 via 192.168.66.12 dev eth0",
+        "node3": "default via 192.168.66.1 dev eth0",
+    },
+    "policy": {"answered": True, "chain": "FLANNEL-FWD"},
+    "cidr": {"node1": True, "node2": False, "node3": False, "pods": False},
+}

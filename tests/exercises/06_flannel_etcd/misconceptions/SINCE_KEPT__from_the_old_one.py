@@ -1,0 +1,18 @@
+"""The watch starts at its old revision again.
+
+finds: 06.resume.next SINCE_KEPT
+"""
+
+
+# answer: 06.resume
+def resume(have, since, reply):
+    """The leases known now, and the revision to ask from."""
+    if "listed" in reply:
+        return reply["listed"], reply["revision"] + 1
+    known = dict(have)
+    for kind, subnet, node in reply["events"]:
+        if kind == "PUT":
+            known[subnet] = node
+        else:
+            known.pop(subnet, None)
+    return known, since

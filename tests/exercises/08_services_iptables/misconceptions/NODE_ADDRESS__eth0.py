@@ -1,0 +1,13 @@
+"""MASQUERADE gives the address of eth0.
+
+finds: 08.masq.itself NODE_ADDRESS
+"""
+
+# answer: 08.masq
+masq = {
+    "web1": {"source": "10.1.15.3", "marked_by": "none"},
+    "neighbour": {"source": "10.1.20.4", "marked_by": "none"},
+    "node": {"source": "192.168.66.11", "marked_by": "KUBE-SVC"},
+    "outside": {"source": "192.168.66.11", "marked_by": "KUBE-SVC"},
+    "itself": {"source": "192.168.66.12", "marked_by": "KUBE-SEP"},
+}

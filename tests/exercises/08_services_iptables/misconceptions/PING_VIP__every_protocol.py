@@ -1,0 +1,19 @@
+"""A Service's address answers pings.
+
+finds: 08.chains.only PING_VIP
+"""
+
+
+# answer: 08.chains
+def rules(vip, port, endpoints, pods):
+    """The nat rules of one Service, a list of texts."""
+    made = [f"-A KUBE-SERVICES -d {vip}/32 -j SHOP"]
+    made.append(f"-A SHOP ! -s {pods} -j KUBE-MARK-MASQ")
+    for at, end in enumerate(endpoints):
+        left = len(endpoints) - at
+        draw = f"-m statistic --mode random --probability {1 / left:.10f} " if left > 1 else ""
+        made.append(f"-A SHOP {draw}-j SHOP-{at}")
+        made.append(f"-A SHOP-{at} -s {end.split(':')[0]}/32 -j KUBE-MARK-MASQ")
+        made.append(f"-A SHOP-{at} -p icmp -j DNAT --to-destination {end.split(':')[0]}")
+        made.append(f"-A SHOP-{at} -p tcp -m tcp --dport {port} -j DNAT --to-destination {end}")
+    return made

@@ -1,0 +1,7 @@
+"""The backends take turns.
+
+finds: 08.keep.spread RR
+"""
+
+# answer: 08.keep
+keep = {"one": {"backends": 1, "counted": 1}, "each": {"counted": 30, "expected": 10, "least": 10}}

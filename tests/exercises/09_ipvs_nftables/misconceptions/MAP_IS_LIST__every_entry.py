@@ -1,0 +1,14 @@
+"""Every entry of a map costs, wherever ours stands.
+
+finds: 09.more.maps MAP_IS_LIST
+"""
+
+
+# answer: 09.more
+def more(mode, place, few, many):
+    """How many rules more are tested."""
+    if mode != "iptables":
+        return many - few
+    if place == "first":
+        return 0
+    return (many - few) // 2 if place == "middle" else many - few

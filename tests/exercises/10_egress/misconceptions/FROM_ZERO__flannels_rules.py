@@ -1,0 +1,12 @@
+"""Rules are counted from 0.
+
+finds: 10.seen.rules FROM_ZERO
+"""
+
+# answer: 10.seen
+seen = {
+    "flannel": {"backend_c": "10.1.15.3", "node3": "192.168.66.11", "ext": "192.168.66.11"},
+    "docker": {"backend_c": "192.168.66.11", "node3": "192.168.66.11", "ext": "192.168.66.11"},
+    "rule": {"backend_c": 1, "node3": 4},
+    "none": {"ext_sees": "10.1.15.3", "answer_ends_in": "router"},
+}

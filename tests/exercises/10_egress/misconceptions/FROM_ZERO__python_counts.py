@@ -1,0 +1,28 @@
+"""Rules are counted from 0.
+
+finds: 10.decides.first FROM_ZERO
+finds: 10.decides.negated FROM_ZERO
+finds: 10.decides.device FROM_ZERO
+"""
+
+
+# answer: 10.decides
+def decides(rules, src, dst, out):
+    """The number of the rule that decides, or None."""
+
+    def holds(value, test):
+        return not value or test(value.removeprefix("!")) != value.startswith("!")
+
+    for number, (source, destination, device, _) in enumerate(rules):
+        if (
+            holds(source, lambda net: inside(src, net))
+            and holds(destination, lambda net: inside(dst, net))
+            and holds(device, lambda name: name == out)
+        ):
+            return number
+    return None
+
+
+def inside(address, net):
+    """True if the network contains the address."""
+    return ipaddress.ip_address(address) in ipaddress.ip_network(net)

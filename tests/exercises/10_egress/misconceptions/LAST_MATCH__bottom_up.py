@@ -1,0 +1,27 @@
+"""The last match counts.
+
+finds: 10.decides.first LAST_MATCH
+"""
+
+
+# answer: 10.decides
+def decides(rules, src, dst, out):
+    """The number of the rule that decides, or None."""
+
+    def holds(value, test):
+        return not value or test(value.removeprefix("!")) != value.startswith("!")
+
+    found = None
+    for number, (source, destination, device, _) in enumerate(rules, start=1):
+        if (
+            holds(source, lambda net: inside(src, net))
+            and holds(destination, lambda net: inside(dst, net))
+            and holds(device, lambda name: name == out)
+        ):
+            found = number
+    return found
+
+
+def inside(address, net):
+    """True if the network contains the address."""
+    return ipaddress.ip_address(address) in ipaddress.ip_network(net)

@@ -1,0 +1,16 @@
+"""The next port, without a look.
+
+finds: 10.port.clash NEXT_PORT
+"""
+
+
+# answer: 10.port
+def free_port(table, proto, dst, dport, sport, low, high):
+    """The source port behind the translation, or None."""
+    used = [port for *towards, port in table if towards == [proto, dst, dport]]
+    if sport in used and len(used) <= high - low:
+        return sport + 1
+    for port in (sport, *range(low, high + 1)):
+        if low <= port <= high and port not in used:
+            return port
+    return None

@@ -1,0 +1,13 @@
+"""Answers need a rule of their own.
+
+finds: 10.reply.counts SNAT_REPLY
+"""
+
+# answer: 10.reply
+reply = {
+    "rule_counted": 1,
+    "answer_met": 1,
+    "on_eth0": "192.168.66.11:40000",
+    "on_docker0": "10.1.15.2:40000",
+    "after": {"known": "192.168.66.11", "new": "10.1.15.2"},
+}

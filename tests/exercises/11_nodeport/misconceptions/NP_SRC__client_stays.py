@@ -1,0 +1,13 @@
+"""A NodePort keeps the client.
+
+finds: 11.matrix.cluster NP_SRC
+"""
+
+# answer: 11.matrix
+matrix = {
+    "a": {"fate": "delivered", "source": "203.0.113.10"},
+    "b": {"fate": "dropped", "source": "nobody", "chain": "KUBE-EXTERNAL-SERVICES"},
+    "c": {"fate": "delivered", "source": "203.0.113.10"},
+    "d": {"fate": "delivered", "source": "10.1.15.2"},
+    "e": {"fate": "delivered", "source": "192.168.66.11"},
+}

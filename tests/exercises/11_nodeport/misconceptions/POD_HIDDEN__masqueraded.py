@@ -1,0 +1,13 @@
+"""node1 hides its pod.
+
+finds: 11.matrix.inside POD_HIDDEN
+"""
+
+# answer: 11.matrix
+matrix = {
+    "a": {"fate": "delivered", "source": "192.168.66.11"},
+    "b": {"fate": "dropped", "source": "nobody", "chain": "KUBE-EXTERNAL-SERVICES"},
+    "c": {"fate": "delivered", "source": "203.0.113.10"},
+    "d": {"fate": "delivered", "source": "192.168.66.11"},
+    "e": {"fate": "delivered", "source": "192.168.66.11"},
+}
