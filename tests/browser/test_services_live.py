@@ -11,7 +11,7 @@ import pytest
 from k8snetlib import Cluster
 from k8snetlib.cost import curve
 from k8snetlib.views import entry_matrix, step_race
-from tests.browser.conftest import axe, restart_and_run_all
+from tests.browser.conftest import artefacts, axe, restart_and_run_all, set_theme
 
 pytestmark = pytest.mark.browser
 
