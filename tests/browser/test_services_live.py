@@ -11,7 +11,7 @@ import pytest
 from k8snetlib import Cluster
 from k8snetlib.cost import curve
 from k8snetlib.views import entry_matrix, step_race
-from tests.browser.conftest import artefacts, axe, restart_and_run_all, set_theme
+from tests.browser.conftest import axe, keep, restart_and_run_all, set_theme
 
 pytestmark = pytest.mark.browser
 
@@ -234,7 +234,7 @@ def test_a_wide_picture_scrolls_in_its_frame_and_says_so(page, width, theme):
                 page.keyboard.press("ArrowRight")
             page.wait_for_timeout(600)
             assert scroll.evaluate("one => one.scrollLeft") > 0
-        frame.screenshot(path=str(artefacts() / f"frame-{n}-{width}-{theme}.png"))
+        keep(frame, f"frame-{n}-{width}-{theme}")
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
