@@ -77,7 +77,7 @@ def wrong_snat(dice: Random) -> Scene:
     cluster = whole("vxlan").clone()
     nodes = sorted(dice.sample(cluster.nodes, 2))
     old = f"192.168.66.{dice.choice([201, 202, 203])}"
-    typed(cluster, nodes[0], f"ip addr add {old}/24 dev eth0")
+    typed(cluster, nodes[0], f"ip addr add {old}/32 dev eth0")
     broken = cluster.clone()
     for node in nodes:
         rule = f"-s 10.1.0.0/16 -d {OUTSIDE} -j SNAT --to-source {old}"
@@ -155,6 +155,7 @@ FAULTS = (
             "no-route": ("NAT_EVERY", "Old connections use the same routes."),
         },
         conntrack_full,
+        kernel=False,
     ),
     Fault(
         "wrong-snat",

@@ -389,5 +389,6 @@ FAULTS = (
             ),
         },
         stale_udp,
+        kernel=False,
     ),
 )
