@@ -61,14 +61,14 @@ CELLS = [
 ]
 #: Begins with the event; an observer sees the change in the element that shows it. What is
 #: asked for after a frame's callback comes when the frame has been painted.
-WATCH = """(shown) => {
+WATCH = """([shown, kind]) => {
     window.unwatch?.();
     window.times = [];
     let start = null;
     const element = document.querySelector(shown);
     const begin = (event) => {
-        if (event.type === 'click' || ['Enter', 'ArrowRight', 'ArrowLeft'].includes(event.key))
-            start = performance.now();
+        const key = event.key ?? 'Enter';
+        if (['Enter', 'ArrowRight', 'ArrowLeft'].includes(key)) start = performance.now();
     };
     const observer = new MutationObserver(() => {
         if (start === null) return;
@@ -78,13 +78,11 @@ WATCH = """(shown) => {
         channel.port1.onmessage = () => window.times.push([changed, performance.now() - began]);
         requestAnimationFrame(() => channel.port2.postMessage(null));
     });
-    document.addEventListener('keydown', begin, true);
-    document.addEventListener('click', begin, true);
+    document.addEventListener(kind, begin, true);
     observer.observe(element, { childList: true, subtree: true, characterData: true });
     window.unwatch = () => {
         observer.disconnect();
-        document.removeEventListener('keydown', begin, true);
-        document.removeEventListener('click', begin, true);
+        document.removeEventListener(kind, begin, true);
     };
 }"""
 
@@ -118,9 +116,12 @@ def notebook() -> Iterator[Any]:
             lab.stop()
 
 
-def measured(page: Any, shown: str, count: int, once: Callable[[int], None]) -> list[list[float]]:
-    """Does ``once`` so many times, each after the one before was painted."""
-    page.evaluate(WATCH, shown)
+def measured(
+    page: Any, shown: str, count: int, once: Callable[[int], None], kind: str = "keydown"
+) -> list[list[float]]:
+    """Does ``once`` so many times, each after the one before was painted; ``kind`` of event is what
+    it begins with."""
+    page.evaluate(WATCH, [shown, kind])
     for at in range(count):
         once(at)
         page.wait_for_function(f"window.times.length > {at}", timeout=30_000)
@@ -158,8 +159,9 @@ def choice(page: Any, count: int) -> list[list[float]]:
 def prediction(page: Any, count: int) -> list[list[float]]:
     """A card: another choice."""
     buttons = page.locator(".k8snet-card button")
+    # The element that says it is made anew; what is around it stays.
     return measured(
-        page, ".k8snet-card [role=status]", count, lambda at: buttons.nth(at % 3).click()
+        page, ".k8snet-card", count, lambda at: buttons.nth(at % 3).click(), kind="click"
     )
 
 

@@ -199,15 +199,22 @@ the marks in `views/scene.py` and `views/marks.py`.
    stand where it stops. A cross, and a word, say where it ends.
 5. **Traffic keeps right**: request and reply on one wire lie side by side.
 6. **Light and dark** follow the reader. Text has at least 4.5 to 1, lines have 3 to 1 (WCAG 2.2).
-7. **No text below 10 px**, on a phone either: there a picture scrolls in its frame.
+7. **No text below 10 px**, on a phone either: there a picture scrolls in its frame, and says so.
 8. **Every picture is told in words**, with its text for those who do not see it, and a table.
 9. **Same input, same picture**: places follow from the cluster, never from chance.
+10. **Four controls**: the player, the table, the prediction card, the prompt. All else is one of
+    them with other contents. The chosen cell of a table has a pointer, not only a colour.
 
 ## Marks
 
 | mark | what it is | how it is known without colour |
 | --- | --- | --- |
 """
+
+ETCD = """
+
+etcd's mark stands in the timeline alone. A picture of a cluster shows what packets can meet, and
+the model gives etcd no machine and no address: flanneld reaches it beside the wires."""
 
 
 def _colour_rows() -> list[str]:
@@ -253,17 +260,19 @@ def page() -> str:
     return (
         HEAD
         + "\n".join(lines)
+        + ETCD
         + "\n\nAll together, a request and its reply on the way between two pods:\n\n"
         "![The way of a request and its reply](pictures/language/together.svg)\n"
         "\n## Colours\n\nEach with its contrast on the ground, as n to 1.\n\n"
         "| role | light | dark | what says the same |\n| --- | --- | --- | --- |\n"
         + "\n".join(_colour_rows())
-        + "\n\nThe networks and the packet have hues of Okabe and Ito; the reply a violet of our own. How different they look\n"
+        + "\n\nThe networks and the packet have hues of Okabe and Ito, the reply a violet "
+        "of our own.\nHow different they look "
         "(ΔE, 2.3: just visible) in the light theme and in the dark one:\n\n"
         f"| reader | {' | '.join(pairs)} |\n| --- |{' --- |' * len(pairs)}\n"
         + "\n".join(_vision_rows())
-        + "\n\nA test asks for 20 between a packet's or a reply's line and everything else, and 10\n"
-        "between networks, which a word tells apart as well.\n\n"
+        + "\n\nA test asks for 20 between a packet's or a reply's line and everything else, "
+        "and 10\nbetween networks, which a word tells apart as well.\n\n"
         f"Names have {NAME:g} px, all other words at least {SMALL:g} px, at the natural width.\n"
     )
 

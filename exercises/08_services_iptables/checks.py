@@ -65,23 +65,9 @@ def kind(value: Any) -> Any:
     return forms.nobody(text.lower(), "none")
 
 
-def address(value: Any) -> Any:
-    """An IPv4 address from itself, with a port or a length behind it, or from a host's name."""
-    text = forms.words(value)
-    if not isinstance(text, str):
-        return value
-    text = text.partition("/")[0].partition(":")[0]
-    return forms.host(text) if text.replace(".", "").isdigit() else cluster_address(text)
-
-
-def cluster_address(name: str) -> str:
-    """The address of a pod, a node or a host by its name; other words stay as they are."""
-    found = [ip for ip, owner in cluster().names.items() if owner == forms.host(name)]
-    return found[0] if len(found) == 1 else name
-
-
 def _said(answer: dict[str, Any], name: str) -> tuple[Any, Any]:
-    return address(answer[f"{name}.source"]), kind(answer[f"{name}.marked_by"])
+    names = cluster().network.names
+    return forms.address(answer[f"{name}.source"], names), kind(answer[f"{name}.marked_by"])
 
 
 _HIDES = (
@@ -238,6 +224,12 @@ def check_wire(answer: dict[str, Any], seed: int) -> Findings:
             "It is gone before node1 looks up a route."
         )
         return fail(text, "VIP_TRAVELS", way("tcp"))
+    if said == f"{facts()['wire'].partition(':')[0]}:80":
+        text = (
+            "You seem to think that the port stays as it is. "
+            "An endpoint may listen on another port than its Service."
+        )
+        return fail(text, "SAME_PORT", way("tcp"))
     return fail("A SYN between two nodes goes to one pod, at the port where it listens.")
 
 

@@ -55,20 +55,6 @@ def device(mode: str) -> str:
     return found[0] if found else "none"
 
 
-_WORDS = {
-    "delivered": "delivered", "answered": "delivered", "answer": "delivered",
-    "unreachable": "unreachable", "routed away": "unreachable", "lost": "unreachable",
-    "rejected": "rejected", "reject": "rejected", "refused": "refused", "dropped": "dropped",
-    "drop": "dropped",
-}  # fmt: skip
-
-
-def outcome(value: Any) -> Any:
-    """One of the words of the task."""
-    text = forms.words(value)
-    return _WORDS.get(text.lower(), text.lower()) if isinstance(text, str) else value
-
-
 def decider(value: Any) -> Any:
     """A chain's name in small letters, from itself or from a rule; ``route`` for a route."""
     text = forms.words(value)
@@ -82,7 +68,7 @@ def decider(value: Any) -> Any:
 
 
 def _said(answer: dict[str, Any], mode: str, what: str) -> tuple[Any, Any]:
-    return outcome(answer[f"{mode}.{what}"]), decider(answer[f"{mode}.{what}_by"])
+    return forms.outcome(answer[f"{mode}.{what}"]), decider(answer[f"{mode}.{what}_by"])
 
 
 _DECIDER = "In {} mode another chain decides, or a route."

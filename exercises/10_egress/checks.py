@@ -60,14 +60,8 @@ def rule(way: str, source: str, target: str) -> int | None:
 
 
 def address(value: Any) -> Any:
-    """An IPv4 address from itself, with or without a length or a port, or from a name."""
-    text = forms.words(value)
-    if not isinstance(text, str):
-        return value
-    if re.match(r"\d+\.\d+\.\d+\.\d+", text):
-        return re.split(r"[/:]", text)[0]
-    owners = {owner: ip for ip, owner in cluster("none").names.items()}
-    return owners.get(forms.host(text), text.lower())
+    """An IPv4 address from the forms in which people write it."""
+    return forms.address(value, cluster("none").network.names)
 
 
 POD, NODE, OVERLAY, BRIDGE = "web1", "node1", "10.1.15.0", "10.1.15.1"

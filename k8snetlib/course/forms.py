@@ -63,11 +63,12 @@ def hosts(value: Any) -> Any:
 _OUTCOMES = {
     "answered": "delivered", "arrives": "delivered", "connected": "delivered", "ok": "delivered",
     "works": "delivered", "reset": "refused", "connection refused": "refused", "rst": "refused",
+    "answer": "delivered", "reject": "rejected", "drop": "dropped", "routed away": "unreachable",
 }  # fmt: skip
 
 
 def outcome(value: Any) -> Any:
-    """``delivered`` or ``refused`` from the words that people use for it; other words stay."""
+    """An outcome from the words that people use for it: ``answered`` is ``delivered``."""
     text = words(value)
     return _OUTCOMES.get(text.lower(), text.lower()) if isinstance(text, str) else value
 

@@ -164,10 +164,11 @@ def review_csv(book: Book) -> str:
 
 
 def grades_json(book: Book) -> str:
-    """``grades.json``: all rows with their items and beliefs."""
+    """``grades.json``: all rows with their items and beliefs, one row a line."""
     exercises = [{"id": e.id, "title": e.title, "of": e.points} for e in book.exercises]
-    told = {"exercises": exercises, "rows": [_told(row) for row in book.rows]}
-    return json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+    rows = ",\n".join(json.dumps(_told(row), ensure_ascii=False) for row in book.rows)
+    head = json.dumps(exercises, ensure_ascii=False)
+    return f'{{"exercises": {head},\n"rows": [\n{rows}\n]}}\n'
 
 
 def _told(row: Row) -> dict[str, Any]:

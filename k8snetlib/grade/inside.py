@@ -8,7 +8,8 @@ A learner's code runs in this very process and may forge whatever is written her
 nothing: what comes out is *answers*, and they are judged elsewhere.
 
 Answers are plain Python. Only answer cells count, in the order of the tasks; they share one
-namespace with the setup of the pristine notebook. ``check`` and ``hint`` do nothing here.
+namespace with the setup of the pristine notebook. ``check``, ``hint`` and all else that
+``k8snetlib.course`` offers do nothing here.
 
 What may not live here: expected values; anything that trusts the process it runs in.
 """
@@ -78,7 +79,12 @@ def main() -> None:
     data, out = _take_streams()
     job = json.loads(data)
     sys.path[:] = [*sys.path, *job["path"]]
+    from k8snetlib import course
     from k8snetlib.course.collect import Problem, collect, one_line
+
+    # What a notebook shows and asks has no place here, and the setup imports it.
+    for name in course.__all__:
+        setattr(course, name, _nothing)
 
     def say(**line: Any) -> None:
         left = json.dumps(line, allow_nan=False).encode() + b"\n"
@@ -92,9 +98,6 @@ def main() -> None:
     except Exception as error:
         say(setup=one_line(error))
         os._exit(NO_SETUP)
-    for name in ("board", "check", "hint", "predict"):
-        if name in namespace:
-            namespace[name] = _nothing
     gc.collect()
     _drop(job)
     say(ready=True)

@@ -9,13 +9,15 @@
     items.csv  beliefs.csv  analysis.json
     feedback/04-ada-1a2b3c4d.html, .md  one pair a submission
 
-Every file appears whole or not at all, and the same records give the same files.
+Every file appears whole or not at all, and the same records give the same files. A feedback page of
+an earlier run, whose submission is there no more, is removed.
 
 What may not live here: what stands in them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -27,7 +29,7 @@ from k8snetlib.grade.overview import overview_html
 from k8snetlib.views.export import write
 
 FEEDBACK = "feedback"
-
+_PAGE = re.compile(r"[\w-]+-[0-9a-f]{8}\.(?:html|md)", re.ASCII)
 #: Spreadsheets need it to know UTF-8; Canvas and Moodle do not want it.
 _BOM = "\ufeff"
 
@@ -44,12 +46,17 @@ def write_outputs(
     ``left_out`` are the lines of ``layouts.Found``, for the teacher's page. Raises ``K8sNetError``
     if a file cannot be written.
     """
-    (folder / FEEDBACK).mkdir(parents=True, exist_ok=True)
+    pages = folder / FEEDBACK
+    pages.mkdir(parents=True, exist_ok=True)
     written = []
     for name, content in _files(book, assignments, left_out):
         path = folder / name
         write(path, content)
         written.append(path)
+    here = {path.name for path in written if path.parent == pages}
+    for page in pages.iterdir():
+        if page.name not in here and _PAGE.fullmatch(page.name) and not page.is_symlink():
+            page.unlink()
     return tuple(written)
 
 

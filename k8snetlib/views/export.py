@@ -32,7 +32,7 @@ _PAGE_STYLE = (
     f"body{{margin:0;font-family:{FONT};background:var(--k-ground);color:var(--k-ink)}}"
     "main{max-width:1240px;margin:0 auto;padding:12px}"
     "h1{font-size:20px;margin:4px 6px 10px}"
-    ".lively .still :is(.k8snet-scroll,.caption){display:none}"
+    ".lively .still :is(.k8snet-frame,.k8snet-scroll,.caption){display:none}"
     ".told{margin:4px 14px;font-size:14px}.told summary{cursor:pointer;padding:4px 0}"
     ".told pre{overflow-x:auto;margin:4px 0;font-size:13px;line-height:1.4}"
 )

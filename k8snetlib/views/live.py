@@ -3,6 +3,9 @@
 In a notebook with widgets the live form is shown, with the still one beside it for places without
 (GitHub, nbval); where anywidget is not installed, the still form alone.
 
+anywidget 0.11 gives a widget two seconds to begin in the page, then says "Failed to initialize
+model" and never shows it. On a machine with far too much to do that happens; run the cell again.
+
 What may not live here: what a control shows (``player``, ``prompt``, ``build``).
 """
 

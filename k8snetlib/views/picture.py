@@ -38,6 +38,8 @@ FIGURE_STYLE = (
     f".k8snet-figure{{font-family:{FONT};color:var(--k-ink);background:var(--k-ground);"
     "border-radius:10px;padding:6px;max-width:1240px;box-sizing:border-box}"
     ".k8snet-scroll{overflow-x:auto}"
+    ".k8snet-frame{container-type:inline-size}"
+    ".k8snet-frame::after{font-size:13px;color:var(--k-muted)}"
     ".k8snet-scroll svg{display:block;width:100%;height:auto}"
     ".k8snet-narrow{display:none}"
     "@media (max-width:640px){.k8snet-broad{display:none}.k8snet-narrow{display:block}}"
@@ -132,7 +134,20 @@ class Picture:
 
 
 def _framed(svg: str, name: str) -> str:
-    return f'<div class="k8snet-scroll" tabindex="0" role="group" aria-label="{name}">{svg}</div>'
+    """A picture in a frame of its own, which scrolls, and says so, where there is less room than
+    the picture needs to be read."""
+    least = re.search(r"min-width:(\d+)px", svg)
+    hint, kind = "", "k8snet-frame"
+    if least is not None:
+        kind += f" w{least[1]}"
+        hint = (
+            f"<style>@container (max-width:{int(least[1]) - 1}px){{.k8snet-frame.w{least[1]}::after"
+            '{content:"↔ Wider than the page: scroll the picture sideways."}}</style>'
+        )
+    # In JupyterLab, arrow keys are to scroll the picture, not to go to another cell.
+    plain = 'tabindex="0" role="group" data-lm-suppress-shortcuts="true"'
+    scroll = f'<div class="k8snet-scroll" {plain} aria-label="{name}">{svg}</div>'
+    return f'{hint}<div class="{kind}">{scroll}</div>'
 
 
 def _table(rows: tuple[tuple[str, ...], ...], summary: str, *, opened: bool = False) -> str:

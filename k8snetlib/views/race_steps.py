@@ -29,9 +29,9 @@ _TRACK, _NUMBER = 46.0, 20.0
 STYLE = (
     ".k8snet-svg .track{fill:none;stroke:var(--k-line);stroke-width:2}"
     ".k8snet-svg .scale{fill:none;stroke:var(--k-hairline);stroke-width:1}"
-    ".k8snet-svg .mark{fill:none;stroke:var(--k-muted);stroke-width:3}"
+    ".k8snet-svg .lap{fill:none;stroke:var(--k-muted);stroke-width:3}"
     ".k8snet-svg .reached text{display:none}.k8snet-svg .reached .here text{display:inline}"
-    ".k8snet-svg .reached .here .mark{stroke:var(--k-packet)}"
+    ".k8snet-svg .reached .here .lap{stroke:var(--k-packet)}"
 )
 
 
@@ -245,7 +245,7 @@ def _scene(
             with sheet.group(f"{mode}:{number}"):
                 at = _at(n, number, most)
                 if number in found:
-                    sheet.line((Point(at.x, at.y - 9), Point(at.x, at.y + 9)), "mark")
+                    sheet.line((Point(at.x, at.y - 9), Point(at.x, at.y + 9)), "lap")
                 room = Box(at.x - 90, y, 180, 30)
                 words = f"{mode}: {rules_words(number)}"
                 sheet.words(room, Point(at.x, y + _NUMBER), words, "strong", "middle")

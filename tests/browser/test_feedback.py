@@ -1,4 +1,4 @@
-"""Feedback pages in a real Chromium: accessible, in both themes, on a narrow screen and on paper."""
+"""Feedback pages and the overview in a real Chromium: accessible, in both themes, on a narrow screen and on paper."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from k8snetlib.grade.feedback import feedback_html
+from k8snetlib.grade.gradebook import make_book
+from k8snetlib.grade.overview import overview_html
 from tests.browser.conftest import artefacts
-from tests.grade.records import broken, failed, graded
+from tests.grade.records import E04, a_class, broken, failed, graded
 
 pytestmark = pytest.mark.browser
 
@@ -32,6 +34,7 @@ PAGES = {
     "review": lambda: feedback_html(broken(graded("ada", "MAC_E2E__to_the_pod"), "04.lookup.default")),
     "time": lambda: feedback_html(failed("ada", "time-limit", "The answers ran for more than 30 s.")),
     "evil": _evil,
+    "overview": lambda: overview_html(make_book(a_class(), [E04]), left_out=["x.pdf: not a notebook."]),
 }  # fmt: skip
 SCREENS = {
     "light": {"color_scheme": "light", "viewport": {"width": 1100, "height": 900}},
@@ -40,7 +43,7 @@ SCREENS = {
 }
 
 
-ALL = [*(("pictures", screen) for screen in SCREENS), ("full", "narrow"), ("stub", "dark"), ("review", "narrow"), ("time", "dark"), ("evil", "light")]  # fmt: skip
+ALL = [*(("pictures", screen) for screen in SCREENS), ("full", "narrow"), ("stub", "dark"), ("review", "narrow"), ("time", "dark"), ("evil", "light"), ("overview", "dark"), ("overview", "narrow")]  # fmt: skip
 
 
 @pytest.fixture(params=ALL, ids="-".join)
@@ -49,7 +52,7 @@ def page(request: pytest.FixtureRequest, browser: Any, tmp_path: Any) -> Any:
     path = tmp_path / "feedback.html"
     path.write_text(PAGES[name](), encoding="utf-8")
     page = browser.new_page(**SCREENS[screen])
-    page.name, page.trouble = f"feedback-{name}-{screen}", []
+    page.name, page.trouble = f"grade-{name}-{screen}", []
     page.on("pageerror", lambda error: page.trouble.append(str(error)))
     page.on("request", lambda r: r.url.startswith("file:") or page.trouble.append(r.url))
     page.goto(path.as_uri())
@@ -57,7 +60,7 @@ def page(request: pytest.FixtureRequest, browser: Any, tmp_path: Any) -> Any:
     page.close()
 
 
-def test_a_feedback_page(page: Any) -> None:
+def test_a_page(page: Any) -> None:
     page.screenshot(path=str(artefacts() / f"{page.name}.png"), full_page=True)
     assert page.title() != "got you"
     # On a phone nothing but pictures and texts of a terminal scrolls sideways.

@@ -11,7 +11,7 @@ import pytest
 from k8snetlib import Cluster
 from k8snetlib.cost import curve
 from k8snetlib.views import entry_matrix, step_race
-from tests.browser.conftest import axe, restart_and_run_all
+from tests.browser.conftest import artefacts, axe, restart_and_run_all, set_theme
 
 pytestmark = pytest.mark.browser
 
@@ -24,10 +24,15 @@ CELLS = [
     "costs = [cost for mode in modes for cost in curve(mode, (6, 96, 996))]\n"
     "walks = {m: Cluster.example('host-gw', m).connect('web2', 'backend-svc', port=80,"
     " endpoint='backend') for m in modes}\n"
-    "cluster = Cluster.example('host-gw')",
+    "cluster = Cluster.example('host-gw')\n"
+    "walked = Cluster.example('host-gw', 'ipvs')\n"
+    "_ = [walked.connect('web2', 'backend-svc', 80) for _ in range(4)]",
     "step_race(costs, walks)",
     "matrix = entry_matrix(cluster, 'backend-svc', 'backend-local')\nmatrix",
     "matrix",
+    "packet_flow(walks['iptables'].request, 'node1')",
+    "chain_map(Cluster.example('host-gw', 'nftables'), 'backend-svc', 'node1')",
+    "chain_map(walked, 'backend-svc', 'node1')",
 ]
 
 
@@ -205,6 +210,32 @@ def test_a_choice_is_quick(page):
     )
     median = statistics.median(times)
     assert median < 50, f"median of {len(times)} choices: {median:.1f} ms"
+
+
+SAYS = """(frame) => getComputedStyle(frame, '::after').content.includes('sideways')"""
+FRAMES = ".k8snet-figure .k8snet-frame:visible"
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (500, "light"), (500, "dark")])
+def test_a_wide_picture_scrolls_in_its_frame_and_says_so(page, width, theme):
+    set_theme(page, theme)
+    page.set_viewport_size({"width": width, "height": 1400})
+    page.wait_for_timeout(200)
+    frames = [one for one in page.locator(FRAMES).all() if one.locator("svg").count()]
+    assert len(frames) >= 3
+    for n, frame in enumerate(frames):
+        scroll = frame.locator(".k8snet-scroll")
+        scrolls = scroll.evaluate("one => one.scrollWidth > one.clientWidth + 1")
+        assert frame.evaluate(SAYS) is scrolls
+        assert frame.evaluate("one => one.scrollWidth <= one.clientWidth + 1"), "not the page"
+        if scrolls:  # by keyboard as well
+            scroll.focus()
+            for _ in range(3):
+                page.keyboard.press("ArrowRight")
+            page.wait_for_timeout(600)
+            assert scroll.evaluate("one => one.scrollLeft") > 0
+        frame.screenshot(path=str(artefacts() / f"frame-{n}-{width}-{theme}.png"))
+    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_restart_and_run_all(page):

@@ -17,7 +17,7 @@ from k8snetlib.linux.sockets import Listener, listen
 from k8snetlib.packet import Ethernet
 from k8snetlib.reach import all_pairs
 from tests.clusters import renumbered
-from tests.course import proofs_08, proofs_09, proofs_10, proofs_11, proofs_12
+from tests.course import proofs_08, proofs_09, proofs_10, proofs_11, proofs_12, proofs_13
 
 
 def _masked() -> Cluster:
@@ -334,6 +334,7 @@ PROOFS: dict[str, tuple[Callable[[], str], str, str]] = {
     **proofs_10.PROOFS,
     **proofs_11.PROOFS,
     **proofs_12.PROOFS,
+    **proofs_13.PROOFS,
 }
 
 

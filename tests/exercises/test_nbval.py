@@ -1,6 +1,6 @@
 """Real nbval, real kernels: the untouched exercise, one solution and one misconception of each.
 
-One pytest process runs all of them, on copies outside the repository, and leaves a JUnit file.
+One pytest process an exercise runs them, on copies outside the repository, and leaves a JUnit file.
 """
 
 from __future__ import annotations
@@ -60,29 +60,40 @@ def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory) -> dict[tuple[str, str], dict[str, str | None]]:
-    """(exercise, variant) -> cell id -> why the cell failed, or None."""
-    folder = tmp_path_factory.mktemp("nbval")
-    for exercise in EXERCISES:
+class Results(dict[tuple[str, str], dict[str, str | None]]):
+    """(exercise, variant) -> cell id -> why the cell failed, or None. An exercise is run, all
+    variants in one process, when somebody first asks for it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __missing__(self, key: tuple[str, str]) -> dict[str, str | None]:
+        exercise = next(e for e in EXERCISES if e.folder.name == key[0])
+        folder = self.folder / key[0]
         for variant in VARIANTS:
-            to = folder / variant / exercise.folder.name
-            copy(exercise, to, answer_of(exercise, variant))
-    done = run(folder, "-p", "k8snetlib.course.nbval_plugin", "--junitxml=junit.xml", ".")
-    found: dict[tuple[str, str], dict[str, str | None]] = {}
-    assert (folder / "junit.xml").exists(), done.stdout + done.stderr
-    for case in ET.parse(folder / "junit.xml").iter("testcase"):
+            copy(exercise, folder / variant / key[0], answer_of(exercise, variant))
+        done = run(folder, "-p", "k8snetlib.course.nbval_plugin", "--junitxml=junit.xml", ".")
+        assert (folder / "junit.xml").exists(), done.stdout + done.stderr
+        self.update({(key[0], variant): {} for variant in VARIANTS})
+        for case in ET.parse(folder / "junit.xml").iter("testcase"):
+            self._note(case)
+        return self[key]
+
+    def _note(self, case: ET.Element) -> None:
         variant, slug = case.attrib["classname"].split(".")[:2]
         failure = case.find("failure")
-        skipped = case.find("skipped")
         assert case.find("error") is None, ET.tostring(case, encoding="unicode")
         text = None if failure is None else (failure.text or "?")
-        if skipped is not None:
+        if case.find("skipped") is not None:
             text = "skipped"
         property_ = case.find("properties/property[@name='cell_id']")
         assert property_ is not None
-        found.setdefault((slug, variant), {})[property_.attrib["value"]] = text
-    return found
+        self[slug, variant][property_.attrib["value"]] = text
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Results:
+    return Results(tmp_path_factory.mktemp("nbval"))
 
 
 def failures(results, exercise: Exercise, variant: str) -> dict[str, str]:

@@ -64,3 +64,14 @@ def broken(record: Graded, item_id: str) -> Graded:
     """The same record, but our own check broke at one item."""
     lost = {"status": "internal-error", "points": 0}
     return with_items(record, lambda item: item | lost if item["id"] == item_id else item)
+
+
+def a_class() -> list[Graded]:
+    """8 full, 3 who read a table from the top, 1 who did nothing, 1 broken file, 1 of our faults."""
+    return [
+        *(graded(f"full{n}") for n in range(8)),
+        *(graded(f"first{n}", "FIRST_MATCH__top_down") for n in range(3)),
+        graded("none", "stub"),
+        failed("file", "not-json", "It is cut off."),
+        broken(graded("ours"), "04.lookup.default"),
+    ]

@@ -25,20 +25,9 @@ from k8snetlib.grade.overview import MOST, beliefs_picture, overview_html
 from k8snetlib.grade.record import Graded
 from k8snetlib.grade.roster import Person
 from tests.exercises import bank
-from tests.grade.records import E00, E04, broken, failed, graded
+from tests.grade.records import E00, E04, a_class, failed, graded
 
-FIRST, MACS = "FIRST_MATCH__top_down", "MAC_E2E__to_the_pod"
-
-
-def a_class() -> list[Graded]:
-    """8 full, 3 who read a table from the top, 1 who did nothing, 1 broken file, 1 of our faults."""
-    return [
-        *(graded(f"full{n}") for n in range(8)),
-        *(graded(f"first{n}", FIRST) for n in range(3)),
-        graded("none", "stub"),
-        failed("file", "not-json", "It is cut off."),
-        broken(graded("ours"), "04.lookup.default"),
-    ]
+FIRST = "FIRST_MATCH__top_down"
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +146,13 @@ def test_everything_is_written_and_twice_the_same(tmp_path: Path) -> None:
     page = (tmp_path / "a" / "overview.html").read_text()
     links = re.findall(r'href="([^"]+)"', page)
     assert len(links) == len(records) and all((tmp_path / "a" / link).is_file() for link in links)
+
+
+def test_a_page_of_an_earlier_run_goes(tmp_path: Path) -> None:
+    """A second run with other submissions leaves no page behind, and nothing of anybody else."""
+    write_outputs(make_book([graded("ada"), failed("eve", "ambiguous")], [E04]), tmp_path)
+    (tmp_path / "feedback" / "my notes.md").write_text("x")
+    write_outputs(make_book([graded("ada")], [E04]), tmp_path)
+    names = sorted(path.name.partition("-")[2][:3] for path in (tmp_path / "feedback").glob("04*"))
+    assert names == ["ada", "ada"]
+    assert (tmp_path / "feedback" / "my notes.md").is_file()

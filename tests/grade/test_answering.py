@@ -188,6 +188,18 @@ def test_answers_share_names_in_order_and_hashes_are_fixed(fence):
 
 
 @pytest.mark.root
+def test_what_a_notebook_shows_does_nothing(fence):
+    """A check, a hint or an incident left in an answer cell costs nothing."""
+    source = """
+from k8snetlib.course import board, predict
+check("04.lookup"); hint("04.lookup"); display(board()); predict("x", 1)
+def lookup(routes, dst): return "fine"
+"""
+    found = answers(fence, source, uid()).collected[1]["04.lookup"]
+    assert found["calls"][0] == {"value": "fine"}
+
+
+@pytest.mark.root
 def test_two_culprits_cost_two_tasks(fence):
     found = answers(
         fence,

@@ -18,7 +18,7 @@ from k8snetlib.linux.netfilter.syntax import MATCHES, TARGETS
 from k8snetlib.linux.netfilter.tables import Ruleset
 from tests.conftest import require_root, require_tool
 from tests.kernel.random_cases import ruleset
-from tests.linux.test_details_tools import LINKS
+from tests.linux.test_details_tools import BEHIND, LINKS
 
 #: (table, chain, rules as people write them)
 SPELLINGS = {
@@ -236,21 +236,25 @@ def test_a_random_ruleset_prints_as_the_real_one(netns: str, seed: int) -> None:
 
 
 @pytest.mark.root
-@pytest.mark.parametrize(("commands", "refused"), LINKS.values(), ids=LINKS)
-def test_jumps_may_lead_as_far_as_noted(netns: str, commands: list[str], refused: str) -> None:
+@pytest.mark.parametrize(
+    ("commands", "refused", "why"),
+    [(*case, "Too many links") for case in LINKS.values()]
+    + [(*case, "Invalid argument") for case in BEHIND.values()],
+    ids=[*LINKS, *BEHIND],
+)
+def test_jumps_may_lead_to_where_it_is_noted(
+    netns: str, commands: list[str], refused: str, why: str
+) -> None:
     require_tool("iptables")
-    for command in ("-F", "-X", *commands):
+    for command in ("-F", "-X", "-t nat -F", "-t nat -X", *commands):
         done = subprocess.run(
             ["ip", "netns", "exec", netns, "iptables", *command.split()],
             text=True, capture_output=True, check=False,
         )  # fmt: skip
         if command != commands[-1]:
             assert done.returncode == 0, done.stderr
-    said = (
-        "RULE_{} failed (Too many links): rule in chain {}".format(*refused.split())
-        if refused
-        else ""
-    )
+    verb, _, chain = refused.partition(" ")
+    said = f"RULE_{verb} failed ({why}): rule in chain {chain}" if refused else ""
     assert said in done.stderr
     assert bool(done.returncode) is bool(refused)
 

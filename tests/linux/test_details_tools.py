@@ -229,6 +229,51 @@ def test_how_far_jumps_may_lead(commands: list[str], refused: str) -> None:
     assert router.sh("iptables-save") == before
 
 
+_JUMP = "-t nat -A PREROUTING -j A"
+_MASQ = "-t nat -A A -j MASQUERADE"
+BEHIND = {
+    "the target behind the jump": (["-t nat -N A", _JUMP, _MASQ], "APPEND A"),
+    "the jump to the target": (["-t nat -N A", _MASQ, _JUMP], "APPEND PREROUTING"),
+    "two jumps": (
+        ["-t nat -N A", "-t nat -N B", "-t nat -A A -j B", _JUMP, "-t nat -I B -j MASQUERADE"],
+        "INSERT B",
+    ),
+    "a destination, too late": (
+        ["-t nat -N A", "-t nat -A POSTROUTING -j A",
+         "-t nat -A A -p tcp -j DNAT --to-destination 10.0.0.1"],
+        "APPEND A",
+    ),
+    "where it works": (["-t nat -N A", "-t nat -A POSTROUTING -j A", _MASQ], ""),
+    "where nobody comes": (["-t nat -N A", _MASQ], ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("commands", "refused"), BEHIND.values(), ids=BEHIND)
+def test_what_a_jump_may_not_lead_to(commands: list[str], refused: str) -> None:
+    """tests/kernel/test_save_real.py types the same in a real namespace."""
+    router = Cluster.example()["router"]
+    for command in commands[:-1]:
+        router.sh(f"iptables {command}")
+    before = router.sh("iptables-save")
+    if not refused:
+        assert router.sh(f"iptables {commands[-1]}") == ""
+        return
+    with pytest.raises(BadCommand) as caught:
+        router.sh(f"iptables {commands[-1]}")
+    said = "RULE_{} failed (Invalid argument): rule in chain {}".format(*refused.split())
+    assert caught.value.message == f"iptables v1.8.9 (nf_tables):  {said}"
+    assert "works in table nat" in caught.value.hint
+    assert router.sh("iptables-save") == before
+
+
+def test_a_misplaced_target_is_not_restored() -> None:
+    router = Cluster.example()["router"]
+    text = "*nat\n:A - [0:0]\n-A A -j MASQUERADE\n-A PREROUTING -j A\nCOMMIT\n"
+    with pytest.raises(BadCommand, match=r"RULE_APPEND failed \(Invalid argument\)"):
+        run(router, "iptables-restore", stdin=text)
+    assert run(router, "iptables-restore", stdin=text.replace("PREROUTING", "POSTROUTING")) == ""
+
+
 def test_a_loop_is_restored_only_if_nobody_enters_it() -> None:
     router = Cluster.example()["router"]
     text = "*filter\n:A - [0:0]\n-A A -j A\n-A INPUT -j A\nCOMMIT\n"

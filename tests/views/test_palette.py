@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pytest
 
-from k8snetlib.views import chart, scene, sheet, xray
+from k8snetlib.views import chart, race_steps, scene, sheet, xray
 from k8snetlib.views.bands import BANDS_STYLE
 from k8snetlib.views.chain_map import STYLE as CHAIN_STYLE
 from k8snetlib.views.grid import GRID_STYLE
@@ -15,6 +15,7 @@ from k8snetlib.views.live import style
 from k8snetlib.views.matrix import MATRIX_STYLE
 from k8snetlib.views.palette import COLOURS, TEXT_ON, contrast, theme_css
 from k8snetlib.views.picture import FIGURE_STYLE
+from k8snetlib.views.timeline import STYLE as TIMELINE_STYLE
 from tools.visual_language import STROKES, VISIONS, difference
 
 STYLES = "".join(
@@ -99,6 +100,17 @@ def test_every_text_colour_is_tested():
     shapes = {name for name in COLOURS if name.endswith(("-fill", "-band"))}
     shapes |= {"ground", "card", "packet", "packet-deep", "reply", "line", "pod", "process"}
     assert used - shapes <= set(TEXT_ON)
+
+
+def test_the_race_leaves_other_pictures_alone():
+    """Style sheets of SVG hold for a whole page: a class that two pictures style differently would
+    change the other one as well."""
+
+    def classes(style):
+        return set(re.findall(r"\.k8snet-svg \.([\w-]+)", style))
+
+    others = classes(STYLES) | classes(TIMELINE_STYLE)
+    assert classes(race_steps.STYLE) - others == classes(race_steps.STYLE)
 
 
 def test_every_variable_exists():

@@ -170,6 +170,16 @@ def test_the_cross_covers_no_word(case, backend):
     assert ended
 
 
+def test_a_frame_says_when_it_scrolls(exchange):
+    """Exactly where the picture is not drawn smaller any more."""
+    picture = draw(exchange)
+    least = int(re.search(r"min-width:(\d+)px", picture.svg)[1])
+    assert f"@container (max-width:{least - 1}px){{.k8snet-frame.w{least}::after" in picture.html
+    assert f'<div class="k8snet-frame w{least}"><div class="k8snet-scroll" tabindex="0"' in (
+        picture.html
+    )
+
+
 def test_both_without_a_reply_is_the_request(exchange):
     silent = exchange._replace(reply_at=None)
     assert draw(silent, "both").text == draw(silent).text

@@ -14,6 +14,8 @@ from k8snetlib.linux.netfilter.tables import (
     NO_FILTER,
     TOO_MANY,
     Ruleset,
+    misplaced,
+    nat_hooks,
     too_many_links,
 )
 
@@ -118,5 +120,10 @@ def _commit(
         old = work.tables[table].get(name)
         if old is None or list(old.rules) != rules or old.policy != policy:
             work.put(table, Chain(name, rules, policy))
+    found = misplaced(work.tables[table]) if table == "nat" else None
+    if found is not None:
+        said = "RULE_APPEND failed (Invalid argument)"
+        where = f"{str(found).split()[1]} works in {', '.join(nat_hooks(found))}"
+        raise RuleError(f"Line {n}, column 1: {said}.", f"{where}, and behind their jumps.")
     if too_many_links(work.tables[table]):
         raise RuleError(f"Line {n}, column 1: RULE_APPEND failed (Too many links).", TOO_MANY)

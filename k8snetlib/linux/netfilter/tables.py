@@ -360,6 +360,26 @@ def too_many_links(chains: Mapping[str, Chain]) -> bool:
     return bool(here)
 
 
+def misplaced(chains: Mapping[str, Chain]) -> Nat | None:
+    """A target in the nat table that jumps reach from a hook in which no kernel takes it: behind
+    PREROUTING a MASQUERADE, for instance. Seen in Linux 6.18 with iptables 1.8.9."""
+    for hook in BASE_CHAINS["nat"]:
+        ahead = [hook] if hook in chains else []
+        for name in ahead:  # grows while it is read
+            for target in (rule.target for rule in chains[name].rules):
+                if isinstance(target, Jump) and target.chain not in ahead:
+                    ahead.append(target.chain)
+                elif isinstance(target, Nat) and hook not in nat_hooks(target):
+                    return target
+    return None
+
+
+def nat_hooks(target: Nat) -> tuple[str, ...]:
+    """The hooks in which an address may be changed so."""
+    sources = {"MASQUERADE": ("POSTROUTING",), "SNAT": ("POSTROUTING", "INPUT")}
+    return sources.get(target.kind, ("PREROUTING", "OUTPUT"))
+
+
 def _end(verdict: str, matched: list[Matched], target: object) -> Result:
     nat = target if isinstance(target, Nat) else None
     reject = target if isinstance(target, Reject) else None

@@ -22,6 +22,8 @@ from k8snetlib.linux.netfilter.tables import (
     NO_FILTER,
     TOO_MANY,
     Ruleset,
+    misplaced,
+    nat_hooks,
     too_many_links,
 )
 from k8snetlib.linux.tools.iptables_list import Look, chains_of, counts_of, listing, rule_lines
@@ -189,17 +191,21 @@ def _check_target(target: object, line: Line, chain: str, verb: str) -> None:
     if isinstance(target, r.Reject):
         home = {"filter": ("INPUT", "FORWARD", "OUTPUT")}
     elif isinstance(target, r.Nat):
-        home = {"nat": {"MASQUERADE": ("POSTROUTING",), "SNAT": ("POSTROUTING", "INPUT")}.get(
-            target.kind, ("PREROUTING", "OUTPUT"))}  # fmt: skip
+        home = {"nat": nat_hooks(target)}
     if not home:
         return
     hooks = home.get(line.table, ())
     if hooks and (chain in hooks or chain not in BASE_CHAINS[line.table]):
         return
-    table = next(iter(home))
-    raise BadCommand(
+    raise _misplaced(target, next(iter(home)), next(iter(home.values())), chain, verb)
+
+
+def _misplaced(
+    target: object, table: str, hooks: Sequence[str], chain: str, verb: str
+) -> BadCommand:
+    return BadCommand(
         f"{_SAYS} RULE_{verb} failed (Invalid argument): rule in chain {chain}",
-        f"{str(target).split()[1]} works in table {table}, in {', '.join(home[table])}.",
+        f"{str(target).split()[1]} works in table {table}, in {', '.join(hooks)}.",
     )
 
 
@@ -279,8 +285,13 @@ def _add(ruleset: Ruleset, line: Line) -> str:
 
 
 def _check_links(ruleset: Ruleset, line: Line, after: Chain, verb: str) -> None:
-    """What the kernel refuses: a base chain from which jumps lead too far, or round in a loop."""
-    if too_many_links(ruleset.tables.get(line.table, {}) | {after.name: after}):
+    """What the kernel refuses: a base chain from which jumps lead too far, round in a loop, or to
+    where its hook cannot change an address."""
+    chains = ruleset.tables.get(line.table, {}) | {after.name: after}
+    found = misplaced(chains) if line.table == "nat" else None
+    if found is not None:
+        raise _misplaced(found, line.table, nat_hooks(found), after.name, verb)
+    if too_many_links(chains):
         said = f"RULE_{verb} failed (Too many links): rule in chain {after.name}"
         raise BadCommand(f"{_SAYS} {said}", TOO_MANY)
 

@@ -1,0 +1,16 @@
+"""A frame is addressed to the other end of the cable.
+
+finds: 03.receiver.far HOP_MAC
+"""
+
+# answer: 03.receiver
+receiver = {
+    "near": {
+        "src": "web2:eth0",
+        "dst": "web1:eth0",
+        "ttl": 64,
+        "route": "10.1.15.0/24 dev eth0",
+        "entry": "web1:eth0 dev veth-web1",
+    },
+    "far": {"dst_at_web2": "node1:veth-web2", "src_at_backend": "node2:docker0"},
+}

@@ -1,0 +1,24 @@
+"""An entry that is used stays fresh.
+
+finds: 03.bridge.age USE_REFRESHES
+"""
+
+
+# answer: 03.bridge
+def bridge(frames, ports):
+    """For each frame, the list of ports by which it leaves."""
+    table = {}
+    answer = []
+    for time, port, src, dst in frames:
+        table[src] = (port, time)
+        if dst == "ff:ff:ff:ff:ff:ff":
+            out = [p for p in ports if p != port]
+        elif dst in table and time - table[dst][1] < 300:
+            out = [table[dst][0]]
+            table[dst] = (table[dst][0], time)
+            if out == [port]:
+                out = []
+        else:
+            out = [p for p in ports if p != port]
+        answer.append(out)
+    return answer

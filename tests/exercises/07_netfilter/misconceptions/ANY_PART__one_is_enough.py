@@ -1,0 +1,36 @@
+"""One part of a rule is enough.
+
+finds: 07.verdict.all ANY_PART
+"""
+
+
+# answer: 07.verdict
+def verdict(chains, policy, packet):
+    """ACCEPT or DROP."""
+
+    def matches(rule):
+        parts = []
+        for key in ("src", "dst"):
+            if key in rule:
+                address, network = (
+                    ipaddress.ip_address(packet[key]),
+                    ipaddress.ip_network(rule[key]),
+                )
+                parts.append(address in network)
+        parts += [packet[key] == rule[key] for key in ("proto", "dport") if key in rule]
+        return any(parts) if parts else True
+
+    def run(name):
+        for rule in chains[name]:
+            if not matches(rule):
+                continue
+            if rule["target"] in ("ACCEPT", "DROP"):
+                return rule["target"]
+            if rule["target"] == "RETURN":
+                return None
+            found = run(rule["target"])
+            if found:
+                return found
+        return None
+
+    return run("FORWARD") or policy

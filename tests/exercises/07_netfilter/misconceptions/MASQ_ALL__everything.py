@@ -1,0 +1,14 @@
+"""Everything is masqueraded.
+
+finds: 07.publish.back MASQ_ALL
+"""
+
+
+# answer: 07.publish
+def publish(vip, port, pod, pod_port):
+    """The iptables commands for node1."""
+    match = f"-d {vip} -p tcp --dport {port}"
+    return [
+        f"iptables -t nat -A {chain} {match} -j DNAT --to-destination {pod}:{pod_port}"
+        for chain in ("PREROUTING", "OUTPUT")
+    ] + ["iptables -t nat -A POSTROUTING -j MASQUERADE"]

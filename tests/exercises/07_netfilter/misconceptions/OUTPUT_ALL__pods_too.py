@@ -1,0 +1,14 @@
+"""Every packet crosses OUTPUT.
+
+finds: 07.publish.pods OUTPUT_ALL
+"""
+
+
+# answer: 07.publish
+def publish(vip, port, pod, pod_port):
+    """The iptables commands for node1."""
+    match = f"-d {vip} -p tcp --dport {port}"
+    return [
+        f"iptables -t nat -A {chain} {match} -j DNAT --to-destination {pod}:{pod_port}"
+        for chain in ("OUTPUT",)
+    ]

@@ -1,0 +1,34 @@
+"""Addresses are compared as text.
+
+finds: 07.verdict.all STRING_PREFIX
+"""
+
+
+# answer: 07.verdict
+def verdict(chains, policy, packet):
+    """ACCEPT or DROP."""
+
+    def matches(rule):
+        for key in ("src", "dst"):
+            if key in rule:
+                text = rule[key].split("/")[0]
+                while text.endswith(".0"):
+                    text = text[:-2]
+                if not packet[key].startswith(text):
+                    return False
+        return all(packet[key] == rule[key] for key in ("proto", "dport") if key in rule)
+
+    def run(name):
+        for rule in chains[name]:
+            if not matches(rule):
+                continue
+            if rule["target"] in ("ACCEPT", "DROP"):
+                return rule["target"]
+            if rule["target"] == "RETURN":
+                return None
+            found = run(rule["target"])
+            if found:
+                return found
+        return None
+
+    return run("FORWARD") or policy

@@ -1,0 +1,7 @@
+"""Pings pass, so the way is fine.
+
+finds: 13.halve.d MTU
+"""
+
+# answer: 13.halve
+halve = {"a": "service", "b": "endpoints", "c": "overlay", "d": "pod"}

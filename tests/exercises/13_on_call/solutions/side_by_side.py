@@ -1,0 +1,11 @@
+# answer: 13.hop
+def first_wrong_hop(expected, actual):
+    """The number of the first wrong hop, or None."""
+    for n in range(max(len(expected), len(actual))):
+        if expected[n : n + 1] != actual[n : n + 1]:
+            return n
+    return None
+
+
+# answer: 13.halve
+halve = {"a": "service", "b": "endpoints", "c": "overlay", "d": "size"}
