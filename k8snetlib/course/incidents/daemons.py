@@ -58,7 +58,10 @@ def lease_lost(dice: Random) -> Scene:
     assert lease is not None, "another range was free"
     pod = a_pod_on(cluster, node, dice).name
     senders = [a_pod_on(cluster, other, dice).name for other in other_nodes(cluster, node)]
-    probes = tuple(Probe(Flow(one, pod), "lost", "", "") for one in senders)
+    probes = (
+        *(Probe(Flow(one, pod), "lost", "router", "no route back") for one in senders),
+        Probe(Flow(pod, senders[0]), "delivered", senders[0], "", True),
+    )
     words = {
         "node": node, "pod": pod, "sender": senders[0], "nodeip": ip_of(cluster, node),
         "new": str(lease.subnet).replace("/", "-"), "range": range_of(cluster, node),

@@ -31,6 +31,9 @@ PARTS = (
     ("lasting", "It survives a restart of flanneld and kube-proxy"),
 )
 
+#: In place of the last two, where they are one.
+TOGETHER = ("clean", "Nothing else broke, nothing hides the fault, and it lasts")
+
 
 @lru_cache(maxsize=64)
 def scene(fault_id: str, number: int = 1) -> Scene:
@@ -46,10 +49,14 @@ def verdict(fault_id: str, number: int, script: str) -> Verdict:
 
 class Check:
     """The check of one part: a pure function of the answer. Parameters: ``fault_id`` and
-    ``number`` say which incident, ``part`` which item; ``expert`` is the script of an expert."""
+    ``number`` say which incident, ``part`` which item; ``expert`` is the script of an expert;
+    ``lasting``: whether a repair lasts is an item of its own."""
 
-    def __init__(self, fault_id: str, number: int, part: str, expert: str) -> None:
+    def __init__(
+        self, fault_id: str, number: int, part: str, expert: str, lasting: bool = True
+    ) -> None:
         self.fault_id, self.number, self.part, self.expert = fault_id, number, part, expert
+        self.lasting = lasting
 
     def __call__(self, answer: Mapping[str, Any], seed: int) -> Findings:
         """The findings; the grader's seed changes nothing."""
@@ -60,7 +67,10 @@ class Check:
             return fail("The script must be a text: the lines that the prompt gives.")
         found = verdict(self.fault_id, self.number, script)
         findings: Findings = getattr(found, self.part)
-        if self.part == "lasting" and not (found.gone or found.clean or findings):
+        if self.part == "clean" and not self.lasting and not found.gone:
+            findings += found.lasting
+        last = "lasting" if self.lasting else "clean"
+        if self.part == last and not (found.gone or found.clean or findings):
             right = not named_cause(self.fault_id, answer["cause"])
             return self._beside_the_expert(found.repair) if right else ()
         return findings
@@ -101,19 +111,21 @@ def named_cause(fault_id: str, cause: object) -> Findings:
 
 
 def incident_items(
-    task_id: str, fault_id: str, *, number: int = 1, points: int = 2
+    task_id: str, fault_id: str, *, number: int = 1, points: int = 2, lasting: bool = True
 ) -> tuple[Item, ...]:
-    """The four items of an incident, to be added to a rubric.
+    """The items of an incident, to be added to a rubric.
 
     Parameters: ``fault_id`` is one of ``FAULTS``; ``number`` which incident of that fault;
-    ``points`` are those of each item. Raises ``UnknownName``.
+    ``points`` are those of each item. ``lasting`` False: whether the repair lasts is no item of its
+    own but a part of ``clean``, for faults that a restart of the daemons hardly touches. Raises
+    ``UnknownName``.
     """
     fault(fault_id)
     expert = expert_paths().get(fault_id, "")
     return tuple(
         Item(
-            f"{task_id}.{part}", points, title, Check(fault_id, number, part, expert),
+            f"{task_id}.{part}", points, title, Check(fault_id, number, part, expert, lasting),
             ("cause",) if part == "cause" else ("cause", "script"),
         )
-        for part, title in PARTS
+        for part, title in (PARTS if lasting else (*PARTS[:2], TOGETHER))
     )  # fmt: skip

@@ -64,7 +64,10 @@ def policy_local(dice: Random) -> Scene:
     broken = cluster.clone()
     _patch(broken, '{"externalTrafficPolicy":"Local"}')
     dice.random()
-    probes = (Probe(Flow("client", "node1", 30080, "tcp", spread=True), "dropped", "node1", ""),)
+    probes = tuple(
+        Probe(Flow(one, "node1", 30080, "tcp", spread=True), "dropped", "node1", "no local")
+        for one in ("client", "ext")
+    )
     return Scene(cluster, broken, probes, {"node": "node1"})
 
 
@@ -137,13 +140,16 @@ def _veth_of(cluster: Cluster, node: str, pod: str) -> str:
 
 
 def localhost_node_port(dice: Random) -> Scene:
-    """A node that was moved to nftables mode: 127.0.0.1 serves no node ports any more."""
+    """Two nodes that were moved to nftables mode: 127.0.0.1 serves no node ports any more."""
     cluster = whole("vxlan")
     broken = cluster.clone()
-    node = dice.choice(cluster.nodes)
-    broken.kube_proxy(node).switch("nftables")
-    probes = (Probe(Flow(node, "127.0.0.1", 30080, "tcp", spread=True), "refused", node, ""),)
-    return Scene(cluster, broken, probes, {"node": node})
+    nodes = sorted(dice.sample(cluster.nodes, 2))
+    for node in nodes:
+        broken.kube_proxy(node).switch("nftables")
+    probes = tuple(
+        Probe(Flow(node, "127.0.0.1", 30080, "tcp", spread=True), "refused", node) for node in nodes
+    )
+    return Scene(cluster, broken, probes, {"node": nodes[0], "other": nodes[1]})
 
 
 def dns_first(dice: Random) -> Scene:
@@ -325,7 +331,7 @@ FAULTS = (
     Fault(
         "localhost-node-port",
         "The local agent is refused after the upgrade",
-        "An agent on {node} calls 127.0.0.1:30080. Since last night's upgrade of {node} it is "
+        "An agent on {node} and {other} calls 127.0.0.1:30080. Since last night's upgrade it is "
         "refused. From outside port 30080 works. The agent cannot be changed this month.",
         "localhost-node-port",
         SERVICE,

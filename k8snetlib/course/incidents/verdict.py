@@ -105,7 +105,7 @@ def _compared(scene: Scene, repair: Repair) -> tuple[Findings, Findings]:
     """Nothing else broken; and it lasts."""
     states = right_state(scene.whole), right_state(scene.broken), state(repair.after)
     clean: list[Finding] = list(_state_findings(lost(*states)))
-    lasting: list[Finding] = []
+    lasting: list[Finding] = list(_in_pods(scene.broken, repair.after))
     flows = dict.fromkeys((*flows_of(scene.whole), *(probe.flow for probe in scene.probes)))
     for flow in flows:
         should = right(scene.whole, flow)
@@ -120,6 +120,16 @@ def _compared(scene: Scene, repair: Repair) -> tuple[Findings, Findings]:
         elif soon.fates == should.fates != later.fates:
             lasting.append(_short_lived(flow, later))
     return _first(clean), _first(lasting)
+
+
+def _in_pods(broken: Cluster, after: Cluster) -> Iterator[Finding]:
+    """Rules that were put into a pod's namespace: they end with the pod."""
+    for name, ns in after.network.netns.items():
+        if ns.role == "pod" and name in broken.network.netns:
+            before = {str(rule) for _, _, rule in broken[name].ruleset.rules()}
+            if any(str(rule) not in before for _, _, rule in ns.ruleset.rules()):
+                text = f"A rule inside {name} is gone with the pod. Mend what the pod is made from."
+                yield Finding(text, RUNTIME)
 
 
 def _well(seen: Seen, should: Seen) -> bool:

@@ -48,3 +48,27 @@ host = {
     "local9000": {"outcome": "refused", "socket": "none"},
     "local10250": {"outcome": "delivered", "socket": "0.0.0.0:10250"},
 }
+
+
+# answer: 02.page
+page = {
+    "cause": "loopback-bound",
+    "script": """
+node1$ kubectl delete pod web1
+node1$ kubectl apply -f - <<EOF
+> apiVersion: v1
+> kind: Pod
+> metadata:
+>   name: web1
+>   labels:
+>     app: web
+> spec:
+>   nodeName: node1
+>   containers:
+>   - name: web
+>     image: web
+>     ports:
+>     - containerPort: 80
+> EOF
+""",
+}

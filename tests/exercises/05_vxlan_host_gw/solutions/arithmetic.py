@@ -63,3 +63,12 @@ faults = {
     "blocked": {"nodes": True, "pods": False, "ends_in": "node2"},
     "narrow": {"nodes": True, "pods": True, "large": False, "ends_in": "switch"},
 }
+
+
+# answer: 05.deaf
+deaf = {
+    "cause": "vtep-mac",
+    "script": """
+node3$ systemctl restart flanneld
+""",
+}

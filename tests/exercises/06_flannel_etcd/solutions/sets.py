@@ -77,3 +77,15 @@ changes = {
     "policy": {"answered": True, "chain": "FLANNEL-FWD"},
     "cidr": {"node1": True, "node2": False, "node3": False, "pods": False},
 }
+
+
+# answer: 06.weekend
+weekend = {
+    "cause": "lease-lost",
+    "script": r"""
+node1$ systemctl stop flanneld
+node1$ etcdctl del /coreos.com/network/subnets/10.1.52.0-24
+node1$ sed -i 's/^FLANNEL_SUBNET=.*/FLANNEL_SUBNET=10.1.15.1\/24/' /run/flannel/subnet.env
+node1$ systemctl start flanneld
+""",
+}

@@ -61,3 +61,12 @@ keep = {"one": {"backends": 1, "counted": 1}, "each": {"counted": 30, "expected"
 
 # answer: 08.bridge
 bridge = {"nf_off": ["backend"], "answer_from": "10.1.20.3", "hairpin_off": ["backend-b"]}
+
+
+# answer: 08.refused
+refused = {
+    "cause": "target-port",
+    "script": """
+node1$ kubectl patch svc backend-svc -p '{"spec":{"ports":[{"port":80,"targetPort":8080}]}}'
+""",
+}

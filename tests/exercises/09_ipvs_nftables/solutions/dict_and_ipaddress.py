@@ -67,3 +67,15 @@ migrate = {
     "deprecated": "ipvs",
     "advised": "nftables",
 }
+
+
+# answer: 09.agent
+agent = {
+    "cause": "localhost-node-port",
+    "script": """
+node1$ sed -i 's/nftables/iptables/' /var/lib/kube-proxy/config.conf
+node1$ systemctl restart kube-proxy
+node3$ sed -i 's/nftables/iptables/' /var/lib/kube-proxy/config.conf
+node3$ systemctl restart kube-proxy
+""",
+}

@@ -37,3 +37,12 @@ probes = {
     "localhost": {"iptables": True, "nftables": False, "ipvs": False},
     "input_rule_stops": {"iptables": False, "ipvs": True},
 }
+
+
+# answer: 11.door
+door = {
+    "cause": "policy-local",
+    "script": """
+node1$ kubectl patch svc backend-svc -p '{"spec":{"externalTrafficPolicy":"Cluster"}}'
+""",
+}

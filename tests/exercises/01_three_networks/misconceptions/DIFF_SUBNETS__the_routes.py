@@ -1,0 +1,19 @@
+"""It must be the routes that are wrong.
+
+finds: 01.image.cause DIFF_SUBNETS
+"""
+
+# answer: 01.image
+image = {
+    "cause": "no-route",
+    "script": """
+node2$ ip addr del 10.1.30.1/24 dev docker0
+node2$ ip addr add 10.1.20.1/24 dev docker0
+backend$ ip addr del 10.1.30.3/24 dev eth0
+backend$ ip addr add 10.1.20.3/24 dev eth0
+backend$ ip route add default via 10.1.20.1
+backend-b$ ip addr del 10.1.30.4/24 dev eth0
+backend-b$ ip addr add 10.1.20.4/24 dev eth0
+backend-b$ ip route add default via 10.1.20.1
+""",
+}

@@ -1,0 +1,16 @@
+"""A masquerade more does no harm.
+
+finds: 06.weekend.clean MASQ_HIDES
+"""
+
+# answer: 06.weekend
+weekend = {
+    "cause": "lease-lost",
+    "script": r"""
+node1$ systemctl stop flanneld
+node1$ etcdctl del /coreos.com/network/subnets/10.1.52.0-24
+node1$ sed -i 's/^FLANNEL_SUBNET=.*/FLANNEL_SUBNET=10.1.15.1\/24/' /run/flannel/subnet.env
+node1$ systemctl start flanneld
+node3$ iptables -t nat -I POSTROUTING -j MASQUERADE
+""",
+}
