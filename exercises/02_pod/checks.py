@@ -235,6 +235,7 @@ def check_address(answer: dict[str, Any], seed: int) -> Findings:
     names = with_agent().network.names
     space = forms.host(answer["namespace"])
     space = space.partition(" ")[0] if isinstance(space, str) else space
+    space = where if space in ("host", "node") else space
     said = forms.address(answer["address"], names), space
     if same(said, (ip, where)):
         return ()

@@ -250,12 +250,10 @@ def check_answer(answer: dict[str, Any], seed: int) -> Findings:
 def check_later(answer: dict[str, Any], seed: int) -> Findings:
     """A second ping after a pause."""
     exchange = again()
-    said = answer["later.asks"], ports(answer["later.request"])
+    said = forms.yes(answer["later.asks"]), ports(answer["later.request"])
     asked = exchange.packets[0].label.startswith("ARP")
     assert exchange.request is not None
     right = asked, leaves_by(exchange.request)
-    if isinstance(said[0], str) and said[0].strip().lower() in ("yes", "no", "true", "false"):
-        said = said[0].strip().lower() in ("yes", "true"), said[1]
     if same(said, right):
         return ()
     if said[0] is not asked:

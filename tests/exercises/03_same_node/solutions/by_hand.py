@@ -33,7 +33,7 @@ flood = {
     "answer": "veth-web2",
     "request": ("veth-web1",),
     "entry": ("02:42:0a:01:0f:02", "veth-web2"),
-    "later": {"asks": "no", "request": {"veth-web1", "veth-web2"}},
+    "later": {"asks": "no", "request": {"veth-web2", "veth-web1"}},
 }
 
 
