@@ -10,3 +10,54 @@ def first_wrong_hop(expected, actual):
 
 # answer: 13.halve
 halve = {"a": "SERVICE", "b": "ENDPOINTS", "c": "OVERLAY", "d": "SIZE"}
+
+
+# answer: 13.rack
+rack = {
+    "cause": "stale-route",
+    "script": """
+node1$ ip route del 10.1.20.0/25 via 192.168.66.14
+node1$ ip route del 10.1.30.0/25 via 192.168.66.14
+""",
+}
+
+
+# answer: 13.morning
+morning = {
+    "cause": "cut-from-etcd",
+    "script": """
+node2$ systemctl start etcd-tunnel
+node2$ systemctl restart flanneld
+""",
+}
+
+
+# answer: 13.names
+names = {
+    "cause": "kube-proxy-stopped",
+    "script": """
+node3$ systemctl start kube-proxy
+""",
+}
+
+
+# answer: 13.third_call
+third_call = {
+    "cause": "hairpin-off",
+    "script": """
+node2$ bridge link set dev veth-backend-b hairpin on
+node2$ bridge link set dev veth-backend hairpin on
+""",
+}
+
+
+# answer: 13.internet
+internet = {
+    "cause": "no-masquerade",
+    "script": """
+node1$ sed -i 's/OPTIONS="/OPTIONS="--ip-masq /' /etc/default/flanneld
+node1$ systemctl restart flanneld
+node2$ sed -i 's/OPTIONS="/OPTIONS="--ip-masq /' /etc/default/flanneld
+node2$ systemctl restart flanneld
+""",
+}
