@@ -14,6 +14,7 @@ Source: distributed.dask.org, "Resilience", "API" (Client.submit, as_completed).
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import secrets
@@ -84,8 +85,9 @@ def _connected(address: str) -> Iterator[Any]:
     # What becomes of workers is said by us, in words.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
+        asyncio.run(asyncio.wait_for(_greet(address), ANSWER))
         client = Client(address, timeout=ANSWER, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, TimeoutError) as error:
         raise BadCluster(
             f"No Dask scheduler answers at {address}: {_first_line(error)}",
             "An address looks like tcp://HOST:8786.",
@@ -101,6 +103,15 @@ def _connected(address: str) -> Iterator[Any]:
         yield client
     finally:
         client.close(timeout=ANSWER)
+
+
+async def _greet(address: str) -> None:
+    """Asks the scheduler who it is: a Client waits without end for something that never speaks."""
+    from distributed import Security, rpc
+
+    arguments = Security().get_connection_args("client")
+    async with rpc(address, connection_args=arguments) as scheduler:
+        await scheduler.identity()
 
 
 def _first_line(error: BaseException) -> str:
