@@ -34,9 +34,10 @@ STATUSES: Mapping[str, str] = {
     "crashed": "the answers' process ended itself",
     "no-result": "the answers' process left no readable result",
     "internal-error": "our own part broke; a person must look at it",
+    "worker-lost": "every machine that graded it was lost; a person must look at it",
 }
 #: What a person must look at: points from here are not final.
-REVIEW = frozenset({"unknown-exercise", "ambiguous", "internal-error"})
+REVIEW = frozenset({"unknown-exercise", "ambiguous", "internal-error", "worker-lost"})
 
 
 class BadRecord(K8sNetError):
