@@ -272,7 +272,7 @@ def a_class(size: int, jobs: int) -> None:
         start = time.perf_counter()
         if killed:
             child = subprocess.Popen(grade(folder, out, jobs), cwd=ROOT, stderr=subprocess.DEVNULL)
-            while len(list((out / "records").glob("*.json"))) < size // 3:
+            while child.poll() is None and len(list((out / "records").glob("*.json"))) < size // 3:
                 time.sleep(0.2)
             os.kill(child.pid, signal.SIGKILL)
             child.wait()
