@@ -111,7 +111,8 @@ def workplace(out: Path, resume: bool) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise BadFolder(f"Another grader is at work in {out}.") from None
-        work = out / WORK
+        # In full: what runs behind the fence starts in another folder.
+        work = out.resolve() / WORK
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         for torn in (out / RECORDS).glob("*.new"):
