@@ -1,10 +1,10 @@
 """A masquerade more does no harm.
 
-finds: 13.morning.clean MASQ_HIDES
+finds: 13.ticket2.clean MASQ_HIDES
 """
 
-# answer: 13.morning
-morning = {
+# answer: 13.ticket2
+ticket2 = {
     "cause": "cut-from-etcd",
     "script": """
 node2$ systemctl start etcd-tunnel

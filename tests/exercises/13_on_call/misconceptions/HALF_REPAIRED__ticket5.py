@@ -1,10 +1,10 @@
 """The node in the ticket is enough.
 
-finds: 13.internet.gone HALF_REPAIRED
+finds: 13.ticket5.gone HALF_REPAIRED
 """
 
-# answer: 13.internet
-internet = {
+# answer: 13.ticket5
+ticket5 = {
     "cause": "no-masquerade",
     "script": """
 node1$ sed -i 's/OPTIONS="/OPTIONS="--ip-masq /' /etc/default/flanneld

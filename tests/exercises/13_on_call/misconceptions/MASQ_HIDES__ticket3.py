@@ -1,10 +1,10 @@
 """A masquerade more does no harm.
 
-finds: 13.names.clean MASQ_HIDES
+finds: 13.ticket3.clean MASQ_HIDES
 """
 
-# answer: 13.names
-names = {
+# answer: 13.ticket3
+ticket3 = {
     "cause": "kube-proxy-stopped",
     "script": """
 node3$ systemctl start kube-proxy

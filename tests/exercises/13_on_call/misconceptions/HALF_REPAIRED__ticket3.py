@@ -1,10 +1,10 @@
 """Only pods need names.
 
-finds: 13.names.gone HALF_REPAIRED
+finds: 13.ticket3.gone HALF_REPAIRED
 """
 
-# answer: 13.names
-names = {
+# answer: 13.ticket3
+ticket3 = {
     "cause": "kube-proxy-stopped",
     "script": """
 node3$ systemctl start kube-proxy

@@ -1,10 +1,10 @@
 """A masquerade more does no harm.
 
-finds: 13.third_call.clean MASQ_HIDES
+finds: 13.ticket4.clean MASQ_HIDES
 """
 
-# answer: 13.third_call
-third_call = {
+# answer: 13.ticket4
+ticket4 = {
     "cause": "hairpin-off",
     "script": """
 node2$ bridge link set dev veth-backend-b hairpin on

@@ -1,10 +1,10 @@
 """The pod that was out of reach may stay shielded for a while.
 
-finds: 13.morning.gone HALF_REPAIRED
+finds: 13.ticket2.gone HALF_REPAIRED
 """
 
-# answer: 13.morning
-morning = {
+# answer: 13.ticket2
+ticket2 = {
     "cause": "cut-from-etcd",
     "script": """
 node2$ systemctl start etcd-tunnel

@@ -1,10 +1,10 @@
 """A masquerade more does no harm.
 
-finds: 13.rack.clean MASQ_HIDES
+finds: 13.ticket1.clean MASQ_HIDES
 """
 
-# answer: 13.rack
-rack = {
+# answer: 13.ticket1
+ticket1 = {
     "cause": "stale-route",
     "script": """
 node1$ ip route del 10.1.20.0/25 via 192.168.66.14

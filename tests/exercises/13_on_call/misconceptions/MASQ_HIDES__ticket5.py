@@ -1,15 +1,16 @@
-"""What gets no answer did not arrive.
+"""A masquerade more does no harm.
 
-finds: 13.internet.cause SNAT_REPLY
+finds: 13.ticket5.clean MASQ_HIDES
 """
 
-# answer: 13.internet
-internet = {
-    "cause": "no-route",
+# answer: 13.ticket5
+ticket5 = {
+    "cause": "no-masquerade",
     "script": """
 node1$ sed -i 's/OPTIONS="/OPTIONS="--ip-masq /' /etc/default/flanneld
 node1$ systemctl restart flanneld
 node2$ sed -i 's/OPTIONS="/OPTIONS="--ip-masq /' /etc/default/flanneld
 node2$ systemctl restart flanneld
+node2$ iptables -t nat -I POSTROUTING -j MASQUERADE
 """,
 }
