@@ -5,7 +5,8 @@ symptom are sent through both (``k8snetlib.lab.verify``): same outcome, same fra
 through the rules. That the whole cluster's kernel delivers them is what ``test_verify`` shows.
 
 Faults that the kernel here cannot show alone say so in the catalogue (``kernel=False``):
-a full connection table is the whole machine's, and a remembered UDP flow is forgotten by ``verify``.
+a full connection table is the whole machine's, a remembered UDP flow is forgotten by ``verify``, and
+to a pod that never started nothing can be sent.
 """
 
 from __future__ import annotations
@@ -67,4 +68,4 @@ def test_an_incident_shows_itself_in_the_kernel_as_in_the_model(
 
 
 def test_what_the_kernel_cannot_show_is_said() -> None:
-    assert FAULTS.keys() - set(SHOWN) == {"conntrack-full", "stale-udp"}
+    assert FAULTS.keys() - set(SHOWN) == {"conntrack-full", "leaked-addresses", "stale-udp"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from k8snetlib.address import Prefix
 from k8snetlib.cluster import Cluster
 from k8snetlib.course.incidents.causes import PATH
 from k8snetlib.course.incidents.clusters import (
@@ -11,16 +12,21 @@ from k8snetlib.course.incidents.clusters import (
     a_pod_on,
     ip_of,
     other_nodes,
+    pods_on,
     range_of,
     typed,
     whole,
 )
 from k8snetlib.course.incidents.fault import Fault, Probe, Scene
-from k8snetlib.course.incidents.flows import Flow
+from k8snetlib.course.incidents.flows import NOBODY, Flow
 from k8snetlib.flannel import subnet_env
-from k8snetlib.kube.api import example_spec
+from k8snetlib.kube.api import Container, Listen, Pod, example_spec
+from k8snetlib.kube.apiserver import api_server
 
 ENV = subnet_env.PATH
+#: Where the CNI plugin host-local keeps the addresses it gave away.
+CNI = "/var/lib/cni/networks/cbr0"
+LATE = (("app", "late"),)
 
 
 def across(cluster: Cluster, dice: Random) -> list[tuple[str, str]]:
@@ -75,8 +81,6 @@ def cidr_mismatch(dice: Random) -> Scene:
     spec = example_spec("vxlan", flanneld="--ip-masq --kube-subnet-mgr")
     cluster = whole("vxlan", flanneld="--ip-masq --kube-subnet-mgr")
     wrong = dice.choice(["10.244.0.0/16", "10.42.0.0/16", "10.200.0.0/16"])
-    from k8snetlib.address import Prefix
-
     network = spec.network._replace(pod_network=Prefix.parse(wrong))
     broken = Cluster(spec._replace(network=network))
     for node in broken.nodes:  # kube-proxy has been told the right one
@@ -133,6 +137,31 @@ def cut_from_etcd(dice: Random) -> Scene:
     probes = tuple(Probe(Flow(one, pod), "lost", "", "") for one in senders)
     words = {"node": node, "pod": pod, "sender": senders[0], "nodeip": ip_of(cluster, node),
              "range": range_of(cluster, node), "leases": LEASES}  # fmt: skip
+    return Scene(cluster, broken, probes, words)
+
+
+def leaked_addresses(dice: Random) -> Scene:
+    """A node whose list of used addresses is full of pods that are gone: a new pod gets none."""
+    spec = example_spec("vxlan")
+    nodes = tuple(
+        one._replace(pod_cidr=Prefix.parse(str(one.pod_cidr).replace("/24", "/28")))
+        for one in spec.nodes
+    )
+    network = spec.network._replace(bridge="cni0", subnet_len=28)
+    cluster = Cluster(spec._replace(network=network, nodes=nodes))
+    broken = cluster.clone()
+    node = dice.choice(cluster.nodes)
+    living = {pod.ip for pod in pods_on(cluster, node)}
+    start = range_of(cluster, node)
+    leaked = [ip for n in range(2, 15) if (ip := f"{start}.{n}") not in living]
+    for ip in leaked:
+        broken[node].files[f"{CNI}/{ip}"] = f"{dice.getrandbits(256):064x}\r\neth0"
+    late = Pod("late", node, "", (Container("late", (Listen("tcp", 8080),)),), labels=LATE)
+    for one in (cluster, broken):
+        api_server(one.network).put(late)
+    senders = [a_pod_on(cluster, other, dice).name for other in other_nodes(cluster, node)]
+    probes = tuple(Probe(Flow(one, "late"), NOBODY) for one in senders)
+    words = {"node": node, "files": " ".join(f"{CNI}/{ip}" for ip in leaked), "sender": senders[0]}
     return Scene(cluster, broken, probes, words)
 
 
@@ -250,5 +279,24 @@ FAULTS = (
             ),
         },
         cut_from_etcd,
+    ),
+    Fault(
+        "leaked-addresses",
+        "A pod that never starts",
+        "Our new pod late waits since hours: ContainerCreating. It must run on {node}. There are "
+        "only a few pods on {node}, and those run well. {node} crashed twice last week.",
+        "leaked-addresses",
+        PATH,
+        {
+            "subnet-env-missing": (
+                "LEAK",
+                "The file is there, and the plugin has read it. Read "
+                "what kubelet says it was refused.",
+            ),
+            "flanneld-stopped": ("LEAK", "flanneld runs; it gives no address to a pod. Who does?"),
+            "lease-lost": ("LEAK", "The range is the right one. Is there a free address in it?"),
+        },
+        leaked_addresses,
+        kernel=False,
     ),
 )

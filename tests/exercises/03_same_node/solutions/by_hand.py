@@ -58,3 +58,14 @@ service = {
     "off": {"outcome": "timeout", "reply_from": "10.1.20.4 (backend-b)"},
     "far": {"outcome": "ok", "reply_from": "10.96.0.10"},
 }
+
+
+# answer: 03.neighbours
+neighbours = {
+    "cause": "pod-mask",
+    "script": """
+web1$ ip addr del 10.1.15.3/16 dev eth0
+web1$ ip addr add 10.1.15.3/24 dev eth0
+web1$ ip route add default via 10.1.15.1
+""",
+}

@@ -78,3 +78,15 @@ forward = {
     "seen_on": ["eth0"],
     "mended": {"one": False, "two": True},
 }
+
+
+# answer: 07.perfect
+perfect = {
+    "cause": "forward-drop",
+    "script": """
+node1$ sed -i 's/ --iptables-forward-rules=false//' /etc/default/flanneld
+node1$ systemctl restart flanneld
+node3$ sed -i 's/ --iptables-forward-rules=false//' /etc/default/flanneld
+node3$ systemctl restart flanneld
+""",
+}
