@@ -18,6 +18,7 @@ import click
 from k8snetlib.errors import K8sNetError, unknown_name
 
 if TYPE_CHECKING:
+    from k8snetlib.course.exercise import Exercise
     from k8snetlib.grade.record import Graded, Submission
     from k8snetlib.grade.run import Tell
     from k8snetlib.grade.sandbox import Fence
@@ -111,6 +112,7 @@ def grade(
             rows, found.names, exercises, folder, jobs, run.chosen_seed(folder, seed, resume),
             weak_isolation,
         )  # fmt: skip
+        _say_changed(exercises)
         with _progress(len(rows)) as tell:
             records, _ = run.grade(group, work, tell, _say_fence)
         book = make_book(records, exercises, people)
@@ -135,6 +137,15 @@ def _say_fence(fence: Fence) -> None:
     click.echo(f"Isolation: {fence.text}.", err=True)
     if fence.name != "bubblewrap":
         click.echo("A stronger one: apt-get install bubblewrap", err=True)
+
+
+def _say_changed(exercises: Sequence[Exercise]) -> None:
+    from k8snetlib.grade.released import compared, exercise_hash
+
+    for exercise in exercises:
+        said = compared(exercise, exercise_hash(exercise))
+        if said != "as released":
+            click.echo(f"Exercise {exercise.id}: {said}.", err=True)
 
 
 @contextmanager

@@ -64,6 +64,7 @@ _OUTCOMES = {
     "answered": "delivered", "arrives": "delivered", "connected": "delivered", "ok": "delivered",
     "works": "delivered", "reset": "refused", "connection refused": "refused", "rst": "refused",
     "answer": "delivered", "reject": "rejected", "drop": "dropped", "routed away": "unreachable",
+    "host unreachable": "unreachable", "no route to host": "unreachable",
 }  # fmt: skip
 
 

@@ -72,6 +72,7 @@ class Graded(NamedTuple):
     ``seeds`` are those of the clusters that the answers were asked about, the visible one first;
     ``isolation`` says in one sentence which fence was in force; ``seconds`` is wall-clock time.
     ``fingerprint`` names file, exercise, seeds and library: a record with the same one is valid.
+    ``pristine`` is the fingerprint of the exercise that it was graded with (see ``released``).
     """
 
     learner: str
@@ -84,6 +85,7 @@ class Graded(NamedTuple):
     isolation: str = ""
     seconds: float = 0.0
     fingerprint: str = ""
+    pristine: str = ""
 
     @property
     def points(self) -> int:
