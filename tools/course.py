@@ -16,7 +16,8 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from k8snetlib.course.exercise import Exercise, all_exercises
+from k8snetlib.course.exercise import Exercise, Task, all_exercises
+from k8snetlib.course.incidents.items import Check
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- lessons: written by tools/course.py -->", "<!-- end of lessons -->"
@@ -181,10 +182,16 @@ def _tasks(exercises: tuple[Exercise, ...]) -> list[str]:
         "| task | what | kind | level | points | time |", "|---|---|---|---|---|---|",
     ]  # fmt: skip
     return lines + [
-        f"| `{t.id}` | {t.title} | {KINDS.get(t.kind, t.kind)} | {t.level} | {t.points} "
-        f"| {t.minutes} min |"
+        f"| `{t.id}` | {t.title} | {kind_of(t)} | {t.level} | {t.points} | {t.minutes} min |"
         for t in tasks
     ]
+
+
+def kind_of(task: Task) -> str:
+    """What a task asks for: code, a prediction, or a repair (an incident)."""
+    if any(isinstance(item.check, Check) for item in task.items):
+        return "repair"
+    return KINDS.get(task.kind, task.kind)
 
 
 def _statements(course: Course) -> list[str]:

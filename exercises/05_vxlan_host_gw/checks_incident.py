@@ -1,7 +1,10 @@
-"""The rubric of 05.deaf: a broken cluster, to be repaired at the prompt."""
+"""The rubrics of 05.deaf and 05.hole: two broken clusters, to be repaired at the prompt."""
 
 from __future__ import annotations
 
 from k8snetlib.course.incidents import incident_items
 
-ITEMS = incident_items("05.deaf", "vtep-mac", lasting=False)
+ITEMS = (
+    *incident_items("05.deaf", "vtep-mac", lasting=False),
+    *incident_items("05.hole", "mtu-black-hole", number=2, lasting=False),
+)

@@ -1,7 +1,10 @@
-"""The rubric of 06.weekend: a broken cluster, to be repaired at the prompt."""
+"""The rubrics of 06.weekend and 06.fresh: two broken clusters, to be repaired at the prompt."""
 
 from __future__ import annotations
 
 from k8snetlib.course.incidents import incident_items
 
-ITEMS = incident_items("06.weekend", "lease-lost", lasting=False)
+ITEMS = (
+    *incident_items("06.weekend", "lease-lost", lasting=False),
+    *incident_items("06.fresh", "cidr-mismatch", number=2, lasting=False),
+)

@@ -9,6 +9,7 @@ from k8snetlib.course.incidents.causes import PATH
 from k8snetlib.course.incidents.clusters import (
     PORT,
     a_pod_on,
+    ip_of,
     other_nodes,
     pods_on,
     range_of,
@@ -18,6 +19,8 @@ from k8snetlib.course.incidents.clusters import (
 from k8snetlib.course.incidents.fault import Fault, Probe, Scene
 from k8snetlib.course.incidents.flows import LARGE, Flow
 from k8snetlib.kube.api import ClusterSpec, Container, Listen, example_spec
+
+ROUTER = "192.168.66.1"
 
 # -- the program and its pod ----------------------------------------------------------------------
 
@@ -177,6 +180,29 @@ def stale_route(dice: Random) -> Scene:
         "first": f"{ranges[0]}.0/25",
         "second": f"{ranges[1]}.0/25",
     }
+    return Scene(cluster, broken, probes, words)
+
+
+def one_sided(dice: Random) -> Scene:
+    """A node with routes to the other nodes by way of the router: its flanneld, though told to use
+    direct routes, sends through the tunnel; the others send directly. All are strict (rp_filter).
+    """
+    spec = example_spec("vxlan")
+    network = spec.network._replace(backend_options=(("DirectRouting", True),))
+    cluster = Cluster(spec._replace(network=network))
+    for node in cluster.nodes:
+        typed(cluster, node, "sysctl -w net.ipv4.conf.all.rp_filter=1")
+    node = dice.choice(cluster.nodes)
+    others = other_nodes(cluster, node)
+    broken = cluster.clone()
+    for other in others:
+        typed(broken, node, f"ip route add {ip_of(cluster, other)}/32 via {ROUTER} dev eth0")
+    typed(broken, node, "systemctl restart flanneld")
+    pod = a_pod_on(cluster, node, dice).name
+    senders = [a_pod_on(cluster, other, dice).name for other in others]
+    probes = tuple(Probe(Flow(one, pod), "lost", node, "rp_filter is 1") for one in senders)
+    words = {"node": node, "pod": pod, "sender": senders[0], "router": ROUTER,
+             "ip1": ip_of(cluster, others[0]), "ip2": ip_of(cluster, others[1])}  # fmt: skip
     return Scene(cluster, broken, probes, words)
 
 
@@ -360,5 +386,31 @@ FAULTS = (
             ),
         },
         stale_route,
+    ),
+    Fault(
+        "one-sided-routes",
+        "Faster for all but one",
+        "The cluster was set up anew, to deliver faster. Since then {sender} and everybody else "
+        "wait for {pod} in vain. The machines ping each other, {node} too. The security team's "
+        "settings are the same on all machines, and must stay.",
+        "rp-filter",
+        PATH,
+        {
+            "overlay-port-blocked": (
+                "OVERLAY_FW",
+                "The ping reaches the node without any overlay. On which device does it arrive?",
+            ),
+            "forward-drop": (
+                "ASYM",
+                "The packet is dropped before FORWARD, while the node looks for its route.",
+            ),
+            "no-route": (
+                "ASYM",
+                "Both have a route to the other. You seem to think that two routes make one way. "
+                "Compare them.",
+            ),
+            "mtu-black-hole": ("MTU", "Even the smallest ping is lost here. Size decides nothing."),
+        },
+        one_sided,
     ),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 CAUSES: Mapping[str, str] = {
+    "asymmetric-reply": "answers go back past the node that translated the request",
     "bridge-nf-off": "a node's bridged packets pass no iptables rules (bridge-nf-call-iptables)",
     "cidr-mismatch": "Kubernetes and flannel disagree on the pods' network",
     "conntrack-full": "a node's connection table is full",
@@ -53,9 +54,9 @@ PATH = (
 )  # fmt: skip
 #: For incidents at Services, names and node ports.
 SERVICE = (
-    "bridge-nf-off", "conntrack-full", "forward-drop", "hairpin-off", "kube-proxy-stopped",
-    "localhost-node-port", "loopback-bound", "no-endpoints-ready", "overlay-port-blocked",
-    "policy-local", "selector", "stale-udp", "target-port",
+    "asymmetric-reply", "bridge-nf-off", "conntrack-full", "forward-drop", "hairpin-off",
+    "kube-proxy-stopped", "localhost-node-port", "loopback-bound", "no-endpoints-ready",
+    "overlay-port-blocked", "policy-local", "selector", "stale-udp", "target-port",
 )  # fmt: skip
 #: For incidents on the way out of the cluster.
 OUT = (

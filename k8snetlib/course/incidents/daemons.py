@@ -167,6 +167,21 @@ def leaked_addresses(dice: Random) -> Scene:
     return Scene(cluster, broken, probes, words)
 
 
+def no_subnet_env(dice: Random) -> Scene:
+    """A node whose /run was cleaned: flanneld's file is gone, and no new pod can be plugged in."""
+    spec = example_spec("vxlan")
+    cluster = Cluster(spec._replace(network=spec.network._replace(bridge="cni0")))
+    broken = cluster.clone()
+    node = dice.choice(cluster.nodes)
+    typed(broken, node, f"rm {ENV}")
+    late = Pod("late", node, "", (Container("late", (Listen("tcp", 8080),)),), labels=LATE)
+    for one in (cluster, broken):
+        api_server(one.network).put(late)
+    senders = [a_pod_on(cluster, other, dice).name for other in other_nodes(cluster, node)]
+    probes = tuple(Probe(Flow(one, "late"), NOBODY) for one in senders)
+    return Scene(cluster, broken, probes, {"node": node, "pod": pods_on(cluster, node)[0].name})
+
+
 FAULTS = (
     Fault(
         "one-public-ip",
@@ -299,6 +314,34 @@ FAULTS = (
             "lease-lost": ("LEAK", "The range is the right one. Is there a free address in it?"),
         },
         leaked_addresses,
+        kernel=False,
+    ),
+    Fault(
+        "subnet-env",
+        "Old pods are fine, new ones never start",
+        "Our new pod late waits since this morning: ContainerCreating. It must run on {node}. "
+        "{pod} and all others there are fine. Last night a script tidied up the disk of {node}.",
+        "subnet-env-missing",
+        PATH,
+        {
+            "leaked-addresses": (
+                "LEAK",
+                "The plugin did not come as far as an address. Read what kubelet says.",
+            ),
+            "flanneld-stopped": (
+                "POD_WATCH",
+                "flanneld runs, and hears nothing of pods. What did it leave for the plugin?",
+            ),
+            "lease-lost": (
+                "SUBNET_KEEP",
+                "etcd still holds this node's lease. Who tells the plugin of it?",
+            ),
+            "etcd-down": (
+                "ETCD_DOWN",
+                "etcd answers. And the plugin reads a file, it does not ask etcd.",
+            ),
+        },
+        no_subnet_env,
         kernel=False,
     ),
 )

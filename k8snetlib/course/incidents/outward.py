@@ -1,15 +1,17 @@
-"""What lives here: faults on the way out of the cluster."""
+"""What lives here: faults of source addresses: on the way out, and in by another node."""
 
 from __future__ import annotations
 
 from random import Random
 
-from k8snetlib.course.incidents.causes import OUT
+from k8snetlib.course.incidents.causes import OUT, SERVICE
 from k8snetlib.course.incidents.clusters import a_pod_on, ip_of, pods_on, range_of, typed, whole
 from k8snetlib.course.incidents.fault import Fault, Probe, Scene
 from k8snetlib.course.incidents.flows import Flow
 
 OUTSIDE = "203.0.113.0/24"
+#: Pods shall see the machines' own addresses, somebody thought.
+SPARED = "-s 192.168.66.0/24 -d 10.1.0.0/16 -j ACCEPT"
 
 
 def no_masquerade(dice: Random) -> Scene:
@@ -89,6 +91,28 @@ def wrong_snat(dice: Random) -> Scene:
     )
     words = {"node": nodes[0], "other": nodes[1], "old": old, "outside": OUTSIDE,
              "pod": probes[0].flow.source, "pod2": probes[1].flow.source}  # fmt: skip
+    return Scene(cluster, broken, probes, words)
+
+
+def asymmetric_reply(dice: Random) -> Scene:
+    """Two nodes with a rule that spares packets from machine to pod all masquerading. A pod's call
+    to a node port leaves its node with that node's address: it is answered by a stranger."""
+    cluster = whole("vxlan")
+    nodes = sorted(dice.sample(cluster.nodes, 2))
+    broken = cluster.clone()
+    for node in nodes:
+        typed(broken, node, f"iptables -t nat -I POSTROUTING {SPARED}")
+    third = next(node for node in cluster.nodes if node not in nodes)
+    pod = a_pod_on(cluster, third, dice).name
+    behind = {one.node for one in cluster.spec.pods if one.name.startswith("backend")}
+    probes = tuple(
+        Probe(
+            Flow(pod, node, 30080, "tcp", spread=True), "lost", "",
+            "no connection" if behind - {node, third} else "my own address",
+        )
+        for node in nodes
+    )  # fmt: skip
+    words = {"node": nodes[0], "other": nodes[1], "pod": pod, "rule": SPARED}
     return Scene(cluster, broken, probes, words)
 
 
@@ -177,5 +201,32 @@ FAULTS = (
             "rp-filter": ("ASYM", "Nothing is dropped on the way out. Where do the answers go?"),
         },
         wrong_snat,
+    ),
+    Fault(
+        "asymmetric-reply",
+        "The door works for customers only",
+        "{pod} calls the shop at port 30080 of {node} or {other}, and many calls hang. Customers "
+        "on the internet use the same port without trouble. The Service's own address works, too.",
+        "asymmetric-reply",
+        SERVICE,
+        {
+            "kube-proxy-stopped": (
+                "NP_LISTEN",
+                "The port works from outside, so the rules are there. Follow the answer.",
+            ),
+            "policy-local": (
+                "LOCAL_FOR_ALL",
+                "The policy is Cluster. And it would only speak of clients outside.",
+            ),
+            "overlay-port-blocked": (
+                "ASYM",
+                "The request reaches a pod. You seem to think that answers return the same way.",
+            ),
+            "forward-drop": (
+                "SNAT_REPLY",
+                "The request is forwarded. Which source address does the endpoint see, and answer?",
+            ),
+        },
+        asymmetric_reply,
     ),
 )

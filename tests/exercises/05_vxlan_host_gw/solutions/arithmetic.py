@@ -72,3 +72,11 @@ deaf = {
 node3$ systemctl restart flanneld
 """,
 }
+
+# answer: 05.hole
+hole = {
+    "cause": "mtu-black-hole",
+    "script": """
+switch$ ip link set p-node2 mtu 1500
+""",
+}

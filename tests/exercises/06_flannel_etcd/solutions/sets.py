@@ -89,3 +89,16 @@ node1$ sed -i 's/^FLANNEL_SUBNET=.*/FLANNEL_SUBNET=10.1.15.1\/24/' /run/flannel/
 node1$ systemctl start flanneld
 """,
 }
+
+# answer: 06.fresh
+fresh = {
+    "cause": "cidr-mismatch",
+    "script": """
+node1$ sed -i 's|10.244.0.0/16|10.1.0.0/16|' /etc/kube-flannel/net-conf.json
+node1$ systemctl restart flanneld
+node2$ sed -i 's|10.244.0.0/16|10.1.0.0/16|' /etc/kube-flannel/net-conf.json
+node2$ systemctl restart flanneld
+node3$ sed -i 's|10.244.0.0/16|10.1.0.0/16|' /etc/kube-flannel/net-conf.json
+node3$ systemctl restart flanneld
+""",
+}

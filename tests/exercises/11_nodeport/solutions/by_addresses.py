@@ -46,3 +46,12 @@ door = {
 node1$ kubectl patch svc backend-svc -p '{"spec":{"externalTrafficPolicy":"Cluster"}}'
 """,
 }
+
+# answer: 11.shop
+shop = {
+    "cause": "asymmetric-reply",
+    "script": """
+node1$ iptables -t nat -D POSTROUTING -s 192.168.66.0/24 -d 10.1.0.0/16 -j ACCEPT
+node3$ iptables -t nat -D POSTROUTING -s 192.168.66.0/24 -d 10.1.0.0/16 -j ACCEPT
+""",
+}

@@ -1,0 +1,18 @@
+"""A masquerade more does no harm.
+
+finds: 06.fresh.clean MASQ_HIDES
+"""
+
+# answer: 06.fresh
+fresh = {
+    "cause": "cidr-mismatch",
+    "script": """
+node1$ sed -i 's|10.244.0.0/16|10.1.0.0/16|' /etc/kube-flannel/net-conf.json
+node1$ systemctl restart flanneld
+node2$ sed -i 's|10.244.0.0/16|10.1.0.0/16|' /etc/kube-flannel/net-conf.json
+node2$ systemctl restart flanneld
+node3$ sed -i 's|10.244.0.0/16|10.1.0.0/16|' /etc/kube-flannel/net-conf.json
+node3$ systemctl restart flanneld
+node1$ iptables -t nat -I POSTROUTING -j MASQUERADE
+""",
+}

@@ -1,0 +1,17 @@
+"""If the nodes ping each other, a firewall blocks the overlay.
+
+finds: 06.fresh.cause OVERLAY_FW
+"""
+
+# answer: 06.fresh
+fresh = {
+    "cause": "overlay-port-blocked",
+    "script": """
+node1$ sed -i 's|10.244.0.0/16|10.1.0.0/16|' /etc/kube-flannel/net-conf.json
+node1$ systemctl restart flanneld
+node2$ sed -i 's|10.244.0.0/16|10.1.0.0/16|' /etc/kube-flannel/net-conf.json
+node2$ systemctl restart flanneld
+node3$ sed -i 's|10.244.0.0/16|10.1.0.0/16|' /etc/kube-flannel/net-conf.json
+node3$ systemctl restart flanneld
+""",
+}
