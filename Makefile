@@ -17,7 +17,9 @@ BROWSER := .venv-browser/bin/python
 BINDER := .venv-binder/bin/python
 
 # Cells depend on each other, so a notebook stays with one worker: loadfile.
-PYTEST := $(TEST) -m pytest -n $(JOBS) --dist loadfile
+PYTEST := $(TEST) -m pytest -n $(JOBS) --dist loadfile --durations=15 --durations-min=1
+# xdist would begin with the files of most tests; tests/conftest.py begins with the longest.
+UNIT := $(PYTEST) --no-loadscope-reorder
 NBVAL := --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
 
 .DEFAULT_GOAL := help
@@ -45,7 +47,7 @@ format: env-test  ## formats the code and mends what ruff can mend
 	$(TEST) -m ruff format .
 
 unit: env-test env-binder  ## pytest over tests/ (PYTEST_ARGS="-k wire")
-	$(PYTEST) tests $(PYTEST_ARGS)
+	$(UNIT) tests $(PYTEST_ARGS)
 
 lessons: env-test  ## runs every lesson and compares every output with the stored one
 	$(PYTEST) --nbval $(NBVAL) notebooks $(PYTEST_ARGS)

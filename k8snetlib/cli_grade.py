@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ import click
 from k8snetlib.errors import K8sNetError, unknown_name
 
 if TYPE_CHECKING:
+    from k8snetlib.course.exercise import Exercise
     from k8snetlib.grade.record import Graded, Submission
     from k8snetlib.grade.run import Tell
     from k8snetlib.grade.sandbox import Fence
@@ -63,13 +64,19 @@ REVIEW = 3
     help="Go on in DIR: what was graded there and has not changed is kept.",
 )
 @click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    default="",
+    help="Let the workers of the Dask cluster at ADDRESS (tcp://HOST:8786) grade; no --jobs then.",
+)
+@click.option(
     "--weak-isolation",
     is_flag=True,
     help="Go on even if nothing but resource limits stands before learners' code.",
 )
 def grade(
     paths: tuple[str, ...], out: str, jobs: int, seed: int | None, roster: str | None,
-    exercise: str, canvas: tuple[str, ...], resume: bool, weak_isolation: bool,
+    exercise: str, canvas: tuple[str, ...], resume: bool, scheduler: str, weak_isolation: bool,
 ) -> int:  # fmt: skip
     """Grade a class's notebooks.
 
@@ -80,10 +87,11 @@ def grade(
     k8snet grade submissions
     k8snet grade submissions --out grades --jobs 4 --seed 7
     k8snet grade submissions --out grades --resume
+    k8snet grade submissions --scheduler tcp://dask.example:8786
     """  # fmt: skip
     _require()
     from k8snetlib.course.exercise import all_exercises
-    from k8snetlib.grade import run
+    from k8snetlib.grade import remote, run
     from k8snetlib.grade.gradebook import make_book
     from k8snetlib.grade.layouts import find_submissions
     from k8snetlib.grade.output import write_outputs
@@ -111,8 +119,12 @@ def grade(
             rows, found.names, exercises, folder, jobs, run.chosen_seed(folder, seed, resume),
             weak_isolation,
         )  # fmt: skip
+        _say_changed(exercises)
         with _progress(len(rows)) as tell:
-            records, _ = run.grade(group, work, tell, _say_fence)
+            if scheduler:
+                records = remote.grade(group, scheduler, tell, _say_isolations)
+            else:
+                records, _ = run.grade(group, work, tell, _say_fence)
         book = make_book(records, exercises, people)
         write_outputs(book, folder, assignments, found.left_out)
     return _summary(records, folder, group.seed)
@@ -135,6 +147,20 @@ def _say_fence(fence: Fence) -> None:
     click.echo(f"Isolation: {fence.text}.", err=True)
     if fence.name != "bubblewrap":
         click.echo("A stronger one: apt-get install bubblewrap", err=True)
+
+
+def _say_changed(exercises: Sequence[Exercise]) -> None:
+    from k8snetlib.grade.released import compared, exercise_hash
+
+    for exercise in exercises:
+        said = compared(exercise, exercise_hash(exercise))
+        if said != "as released":
+            click.echo(f"Exercise {exercise.id}: {said}.", err=True)
+
+
+def _say_isolations(isolations: Mapping[str, str]) -> None:
+    for address, isolation in sorted(isolations.items()):
+        click.echo(f"Isolation at {address}: {isolation}.", err=True)
 
 
 @contextmanager

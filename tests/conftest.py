@@ -1,4 +1,4 @@
-"""What all tests share: the only two reasons for a skip, and one setting of hypothesis.
+"""What all tests share: the two reasons for a skip, which files run first, a setting of hypothesis.
 
     from tests.conftest import require_root, require_tool
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -38,6 +39,13 @@ PACKAGES = {
     "etcd": "etcd-server",
     "etcdctl": "etcd-client",
 }
+#: Files of half a minute or more. A worker that met one last would keep `make unit` waiting alone.
+LONG_FILES = (
+    "grade/test_hacks.py",
+    "exercises/test_nbval.py",
+    "exercises/test_matrix.py",
+    "grade/test_run.py",
+)
 SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
@@ -66,3 +74,10 @@ def require_root() -> None:
     """Goes on only as root (network namespaces need it)."""
     if os.geteuid() != 0:
         missing("needs root")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the long files first; all others keep their order."""
+    here = Path(__file__).parent
+    place = {here / name: at for at, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -42,3 +44,14 @@ def test_missing_root(monkeypatch, ci, outcome):
 
 def test_a_tool_that_is_there():
     assert conftest.require_tool("sh").endswith("/sh")
+
+
+def test_long_files_run_first():
+    """Each is there, and comes in its order before all others, which keep theirs."""
+    here = Path(conftest.__file__).parent
+    assert [name for name in conftest.LONG_FILES if not (here / name).is_file()] == []
+    long = [SimpleNamespace(path=here / name) for name in conftest.LONG_FILES]
+    short = [SimpleNamespace(path=here / name) for name in ("test_wire.py", "test_address.py")]
+    items = [short[0], *long[::-1], short[1]]
+    conftest.pytest_collection_modifyitems(items)
+    assert items == [*long, *short]

@@ -46,6 +46,8 @@ def ended(answer: dict[str, Any], seed: int) -> Findings:
             "The node passes it on: a pod has a network namespace of its own."
         )
         return fail(text, "NODE_RECEIVES", far)
+    if said in far.names.ips:
+        return fail("This is an address. Which namespace has it? Write its name.")
     return fail("The packet did not end there. Read the last line of its walk.", None, far)
 
 
@@ -57,12 +59,27 @@ def lost(answer: dict[str, Any], seed: int) -> Findings:
     right = sum(steps.values())
     if (said, where) == (right, sorted(steps)) and type(said) is int:
         return ()
+    if isinstance(where, list) and {"flannel0", "flanneld"} & set(where):
+        text = (
+            "You seem to take a device or a process for a namespace. "
+            "flannel0 and flanneld are parts of a node: name the node."
+        )
+        return fail(text, "PART_IS_NS", far)
+    if isinstance(where, list) and {"web2", "backend"} & set(where):
+        text = (
+            "You seem to think that the two ends take from the TTL, too. "
+            "Only who sends a packet on does: read the lines with 'becomes'."
+        )
+        return fail(text, "ENDS_TAKE", far)
     if isinstance(where, list) and any(name not in steps for name in where):
         text = (
             "You seem to think that a bridge or a switch takes from the TTL. "
             "A bridge looks at MAC addresses only."
         )
         return fail(text, "TTL_BRIDGE", far)
+    if type(said) is int and said > 32:
+        text = "You seem to give what is left of the TTL. The question is what was taken from it."
+        return fail(text, "TTL_LEFT", far)
     if said == 1:
         text = "You seem to think that an overlay is one hop. Each router on the way counts."
         return fail(text, "ONE_HOP", far)

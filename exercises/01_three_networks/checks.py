@@ -119,8 +119,11 @@ def check_pods(answer: dict[str, Any], seed: int) -> Findings:
         )
         return fail(text, "HIDDEN", walk("backend"))
     if same(_seen_by(said), _seen_by(right)) and 0 in [rule for _, rule in said]:
-        text = "The addresses are right. But node1 sends both packets on, so they meet this chain."
-        return fail(text, None, walk("web1"))
+        text = (
+            "You seem to think that a packet between two pods meets no rule of node1. "
+            "node1 sends both packets on, so both meet this chain."
+        )
+        return fail(text, "BRIDGE_BARE", walk("web1"))
     return _otherwise(said, right, "backend")
 
 
@@ -136,8 +139,11 @@ def check_own(answer: dict[str, Any], seed: int) -> Findings:
         )
         return fail(text, "NODE_IS_OUTSIDE", walk("node1"))
     if same(_seen_by(said), _seen_by(right)):
-        text = "The address is right. But does a packet for node1 itself leave node1 at all?"
-        return fail(text, None, walk("node1"))
+        text = (
+            "You seem to think that every packet goes through this chain. "
+            "Does a packet for node1 itself leave node1 at all?"
+        )
+        return fail(text, "OWN_SENT_ON", walk("node1"))
     return _otherwise(said, right, "node1")
 
 
@@ -159,7 +165,21 @@ def check_out(answer: dict[str, Any], seed: int) -> Findings:
             "Read which destinations its rules name."
         )
         return fail(text, "MASQ_INET", walk("node2"))
+    if "10.1.15.1" in _seen_by(said):
+        return fail(_MASQ_BRIDGE, "MASQ_BRIDGE", walk("node2"))
+    if _seen_by(said)[0] == right[0][0] and _seen_by(said)[1] in walk("ext").names.ips:
+        text = (
+            "You seem to think that the router translates as well. "
+            "In this cluster it only routes: ext sees the address that node1 wrote."
+        )
+        return fail(text, "ROUTER_NATS", walk("ext"))
     return _otherwise(said, right, "node2")
+
+
+_MASQ_BRIDGE = (
+    "You seem to think that MASQUERADE takes docker0's address, since docker0 is the gateway. "
+    "It takes that of the device by which the packet leaves."
+)
 
 
 @lru_cache(maxsize=1)
@@ -217,6 +237,8 @@ def check_docker(answer: dict[str, Any], seed: int) -> Findings:
             "It takes that of the device by which the packet leaves."
         )
         return fail(text, "MASQ_NODE_IP", by_docker())
+    if said[0] == "10.1.15.1":
+        return fail(_MASQ_BRIDGE, "MASQ_BRIDGE", by_docker())
     if said[0] == right[0]:
         return fail("The address is right, but another rule of POSTROUTING made it.")
     return fail("Follow the SYN: by which device does it leave, and which address has that?")

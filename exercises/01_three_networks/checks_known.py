@@ -73,6 +73,12 @@ def check_routes(answer: dict[str, Any], seed: int) -> Findings:
             "All pods of node1 are in the subnet of its docker0."
         )
         return fail(text, "DIFF_SUBNETS")
+    if "flannel0" in str(said["backend"]) or str(said["backend"]).startswith("('10.1.0.0/16'"):
+        text = (
+            "You seem to think that one route leads to all pods of other nodes. "
+            "So it is with flannel0. host-gw has a route for each node."
+        )
+        return fail(text, "ONE_ROUTE")
     return fail("One of these routes is not the one that decides. Print node1's table.")
 
 
@@ -88,6 +94,12 @@ def check_lines(answer: dict[str, Any], seed: int) -> Findings:
             "It tells one range for each node."
         )
         return fail(text, "POD_WATCH")
+    if said[:2] == (now, pods) and said[2] == now:
+        text = (
+            "You seem to think that a new node changes nothing here. "
+            "It brings a range of its own: how does node1 reach that?"
+        )
+        return fail(text, "NODE_UNSEEN")
     return fail("Count the lines of ip route, and what each of them is for.")
 
 
@@ -155,6 +167,12 @@ def check_ping(answer: dict[str, Any], seed: int) -> Findings:
             "The pods behind a Service do not know it."
         )
         return fail(text, "VIP_ON_POD", walk)
+    if said[1] in ("kube-proxy", "proxy"):
+        text = (
+            "You seem to think that packets pass through the kube-proxy process. "
+            "It only writes rules, and no rule is for a ping."
+        )
+        return fail(text, "PROXY_DATA", walk)
     return fail("The ping ends elsewhere, or by another route. Follow it.", None, walk)
 
 
@@ -185,6 +203,12 @@ def check_connect(answer: dict[str, Any], seed: int) -> Findings:
             "A pod takes only what is sent to its own address."
         )
         return fail(text, "VIP_ARRIVES", walk)
+    if said[1] == said[2] == right[2]:
+        text = (
+            "You seem to think that web2 itself chooses the pod. "
+            "It knows the Service's address only; its node writes another one into the packet."
+        )
+        return fail(text, "DNAT_IN_POD", walk)
     return fail("Compare the SYN's destination at its first and at its last device.", None, walk)
 
 

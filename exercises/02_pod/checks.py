@@ -88,6 +88,13 @@ def _case(case: str) -> tuple[str, str]:
     return f"{case}.outcome", f"{case}.socket"
 
 
+_REFUSES = (
+    "You seem to think that a socket refuses. "
+    "The kernel does, since no socket fits: so none of them answers."
+)
+_SILENT = ("lost", "unreachable", "dropped", "timeout")
+
+
 def check_inside(answer: dict[str, Any], seed: int) -> Findings:
     """From web1 itself to its port 9000, by two addresses."""
     local, own = walk("web1", "127.0.0.1", 9000), walk("web1", WEB1, 9000)
@@ -106,6 +113,8 @@ def check_inside(answer: dict[str, Any], seed: int) -> Findings:
             "A socket fits only the address that it is bound to."
         )
         return fail(text, "SAME_POD", own)
+    if said[1] == (own.outcome, socket_of(local)):
+        return fail(_REFUSES, "SOCKET_REFUSES", own)
     return fail("Outcome and socket do not fit. Which socket of web1 has this address?", None, own)
 
 
@@ -133,6 +142,14 @@ def check_outside(answer: dict[str, Any], seed: int) -> Findings:
             "What comes from outside was never sent to 127.0.0.1."
         )
         return fail(text, "LOCALHOST_POD", peer)
+    if said == (peer.outcome, socket_of(walk("web1", "127.0.0.1", 9000))):
+        return fail(_REFUSES, "SOCKET_REFUSES", peer)
+    if {said[0], there[0]} & set(_SILENT):
+        text = (
+            "You seem to think that a closed port stays silent. "
+            "The packet arrives, and the pod's kernel answers it with a TCP reset."
+        )
+        return fail(text, "CLOSED_SILENT", peer)
     return fail("One of the two does not end like this. Which sockets fit?", None, peer)
 
 
@@ -205,6 +222,18 @@ def check_clash(answer: dict[str, Any], seed: int) -> Findings:
             "0.0.0.0 means every address, 127.0.0.1 too."
         )
         return fail(text, "ADDRESS_APART")
+    if "pause" in said:
+        text = (
+            "You seem to think that pause holds the ports. "
+            "It holds the namespace; a port belongs to the container that listens."
+        )
+        return fail(text, "PAUSE_LISTENS")
+    if said[2] != NOBODY:
+        text = (
+            "You seem to think that one server on 0.0.0.0 takes every port. "
+            "It takes every address, but one port only."
+        )
+        return fail(text, "ANY_PORT")
     return fail("For one of these sockets, another container is in the way, or none is.")
 
 

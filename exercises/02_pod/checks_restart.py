@@ -120,7 +120,11 @@ def check_pause(answer: dict[str, Any], seed: int) -> Findings:
         )
         return fail(text, "IP_KEPT")
     if said[1] == ["sidecar", "web"]:
-        return fail("A namespace does not make itself. Who holds it before the others join?")
+        text = (
+            "You seem to think that the namespace comes back by itself. "
+            "Who holds it before the others join?"
+        )
+        return fail(text, "NS_BY_ITSELF")
     return fail("A new namespace: who must start in it, and which address is the next one?")
 
 
@@ -141,6 +145,18 @@ def check_old(answer: dict[str, Any], seed: int) -> Findings:
             "Nobody has this address now, so nobody answers for it."
         )
         return fail(text, "OLD_ANSWERS", ping)
+    if said[2] == ("0.0.0.0/0", "10.1.15.1", "eth0"):
+        text = (
+            "You seem to think that an address without a pod is reached by the gateway. "
+            "The route depends on the prefix, not on who is there."
+        )
+        return fail(text, "GONE_GATEWAY", ping)
+    if said[1] == "node1":
+        text = (
+            "You seem to think that the node takes the packet. "
+            "web2 asks its neighbours by ARP first, and sends nothing while nobody answers."
+        )
+        return fail(text, "NODE_TAKES", ping)
     return fail("web2 chooses a route, and then asks for a MAC address. Who answers?", None, ping)
 
 

@@ -99,6 +99,9 @@ def check_macs(answer: dict[str, Any], seed: int) -> Findings:
             "It only reads them, and passes the frame on."
         )
         return fail(text, "HOP_MAC", exchange)
+    if said[::-1] == macs(exchange, "web1", "in"):
+        text = "You seem to describe the reply. The request goes from web2 to web1."
+        return fail(text, "REPLY_READ", exchange)
     return fail("These two do not share a link here. Who sends, and who receives?", None, exchange)
 
 
@@ -115,6 +118,12 @@ def check_ttl(answer: dict[str, Any], seed: int) -> Findings:
         )
         return fail(text, "TTL_BRIDGE", exchange)
     return fail("The request begins with TTL 64. Who changes it on this way?", None, exchange)
+
+
+_SOURCE = (
+    "You seem to look up the frame's source. "
+    "The source is only learned; the destination says where the frame goes."
+)
 
 
 def check_decided(answer: dict[str, Any], seed: int) -> Findings:
@@ -140,6 +149,8 @@ def check_decided(answer: dict[str, Any], seed: int) -> Findings:
             "For web2, web1 is a neighbour: no gateway stands between them."
         )
         return fail(text, "DIFF_SUBNETS", exchange)
+    if said == (right[0], ("web2:eth0", "veth-web2")):
+        return fail(_SOURCE, "LOOKUP_SRC", exchange)
     if said[0] == right[0]:
         return fail("The route is right. But another entry of docker0 decided.", None, exchange)
     return fail("This route did not decide. web2 has two routes: print them.", None, exchange)
@@ -165,6 +176,12 @@ def check_far(answer: dict[str, Any], seed: int) -> Findings:
             "That is only a port of the bridge; the next hop is meant."
         )
         return fail(text, "HOP_MAC", exchange)
+    if any(str(one).startswith("node") for one in said):
+        text = (
+            "You seem to skip a hop. A pod's frame is for the next router on its own link: "
+            "where does the default route of that pod lead?"
+        )
+        return fail(text, "SKIPS_HOP", exchange)
     return fail("Who is the other end of this link? Look at the next hop.", None, exchange)
 
 
@@ -242,6 +259,8 @@ def check_answer(answer: dict[str, Any], seed: int) -> Findings:
             "It has learned from the question where web2 is, and from the answer where web1 is."
         )
         return fail(text, "HUB", exchange)
+    if said == (*right[:2], ("web1:eth0", "veth-web1")):
+        return fail(_SOURCE, "LOOKUP_SRC", exchange)
     if said[:2] == right[:2]:
         return fail("The ports are right. But another entry led the answer.", None, exchange)
     return _wrong_ports(said[0], right[0], exchange)
@@ -268,6 +287,12 @@ def check_later(answer: dict[str, Any], seed: int) -> Findings:
             "It forgets an address from which nothing came for 300 seconds."
         )
         return fail(text, "NO_AGEING", exchange)
+    if isinstance(said[1], list) and set(said[1]) - set(right[1]) == {"docker0"}:
+        text = (
+            "You seem to think that the node gets every flooded frame. "
+            "It gets broadcasts, and what is for its own MAC address."
+        )
+        return fail(text, "HOST_HEARS_ALL", exchange)
     return _wrong_ports(said[1], right[1], exchange)
 
 

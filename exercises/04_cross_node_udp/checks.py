@@ -77,11 +77,26 @@ def check_macs(answer: dict[str, Any], seed: int) -> Findings:
             "You seem to think that flannel0 is a bridge with a MAC address. It has no link layer."
         )
         return fail(text, "FLANNEL_BRIDGE")
+    if any(str(end).startswith(("switch:", "router:")) for end in said):
+        text = (
+            "You seem to address the frame to a switch or a router. "
+            "The switch only passes frames on, and both nodes are on one link."
+        )
+        return fail(text, "SWITCH_MAC")
+    if (target, source) == said:
+        return fail("The two are the other way round: node1 sends.")
+    if said[1] == target:
+        text = (
+            "You seem to think that the frame keeps its first source MAC address. "
+            "Whoever puts a packet on a link writes its own."
+        )
+        return fail(text, "SRC_MAC_KEPT")
     return fail("These are not the two ends of this link. Which two interfaces share it?")
 
 
 def _four(answer: dict[str, Any], part: str) -> tuple[Any, ...]:
-    ends = [forms.words(answer[f"{part}.{key}"]) for key in ("src", "dst")]
+    names = walk().names
+    ends = [forms.address(answer[f"{part}.{key}"], names) for key in ("src", "dst")]
     return (*ends, *(forms.whole(answer[f"{part}.{key}"]) for key in ("sport", "dport")))
 
 
@@ -99,7 +114,13 @@ def check_outer(answer: dict[str, Any], seed: int) -> Findings:
     if 8472 in said or 4789 in said:
         text = "You seem to use VXLAN's port. The udp backend has a port of its own."
         return fail(text, "VXLAN_PORT")
-    if said[:2] == right[:2] and inner[3] in said[2:]:
+    if said[:2] == right[:2] and said[3] == right[3] and inner[2] != said[2]:
+        text = (
+            "You seem to think that flanneld sends from a port by chance, as a client does. "
+            "It sends from the socket on which it listens."
+        )
+        return fail(text, "CLIENT_PORT")
+    if said[:2] == right[:2] and set(inner[2:]) & set(said[2:]):
         text = (
             "You seem to carry the connection's ports to the outer header. "
             "The outer ports belong to the two flanneld sockets."
@@ -162,6 +183,12 @@ def check_route(answer: dict[str, Any], seed: int) -> Findings:
             "Nothing is hooked: the routing table of node1 decides."
         )
         return fail(text, "HOOK")
+    if str(said).startswith("('10.1.20.0/24'"):
+        text = (
+            "You seem to think that node1 has a route for each other node. "
+            "With the udp backend one route leads to flannel0, and flanneld has the list."
+        )
+        return fail(text, "ROUTE_PER_NODE")
     return fail("node1 has several routes, and this one did not decide. Print its table.")
 
 
@@ -176,6 +203,12 @@ def check_lease(answer: dict[str, Any], seed: int) -> Findings:
             "It watches one record per node."
         )
         return fail(text, "POD_WATCH")
+    if isinstance(said, tuple) and said[0] == right[0]:
+        text = (
+            "You seem to think that flanneld sends to an address inside the overlay. "
+            "The outer packet needs an address of the node network."
+        )
+        return fail(text, "OVERLAY_TARGET")
     return fail(
         "This is not the record that flanneld found. Which of its subnets contains backend?"
     )

@@ -50,6 +50,8 @@ def lookup_calls(seed: int) -> tuple[Call, ...]:
         Call("longest", ([wide, beside, middle, narrow], dst)),
         Call("longest", ([middle, narrow, beside, wide], dst)),
         Call("longest", ([wide, narrow, middle, beside], dst)),
+        # One network address, three lengths: neither as text nor by size is the order the same.
+        Call("longest", ([("10.0.0.0/10", "if1"), ("10.0.0.0/9", "if2"), wide], f"10.1.{b}.{c}")),
         Call("bits", (bits, dst)),
         Call("bits", (bits, f"10.{a}.20.{c}")),
         Call("bits", (bits, f"10.{a}.{b}.{(c ^ 128) & 192 | 5}")),
@@ -109,6 +111,13 @@ def by_text(table: Table, dst: str) -> Any:
     return _best(table, matches)
 
 
+def longest_text(table: Table, dst: str) -> Any:
+    """As if the longest prefix were the largest text: 9 would be more than 24."""
+    return max(containing(table, dst), key=lambda pair: pair[0].split("/")[1], default=None)
+
+
+_TEXT_ORDER = "You seem to compare lengths as text: there, 9 is more than 24. Compare numbers."
+
 LOOKUP_BELIEFS = (
     Belief(
         "NO_DEFAULT",
@@ -130,6 +139,8 @@ LOOKUP_BELIEFS = (
         "You seem to think that the widest matching network decides. Routing wants the opposite.",
         lambda table, dst: min(containing(table, dst), key=_length, default=None),
     ),
+    Belief("TEXT_ORDER", _TEXT_ORDER, longest_text),
+    Belief("TEXT_ORDER", _TEXT_ORDER, lambda table, dst: max(containing(table, dst), default=None)),
     Belief(
         "STRING_PREFIX",
         "You seem to compare addresses as text. A network is a number of bits, "

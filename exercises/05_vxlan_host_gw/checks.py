@@ -133,7 +133,8 @@ def check_inner_ethernet(answer: Answer, seed: int) -> Findings:
 
 def check_outer(answer: Answer, seed: int) -> Findings:
     """The outer addresses and the destination port."""
-    ends = tuple(forms.words(answer[f"outer.{end}"]) for end in ("src", "dst"))
+    names = walk().names
+    ends = tuple(forms.address(answer[f"outer.{end}"], names) for end in ("src", "dst"))
     port, wanted = forms.whole(answer["outer.dport"]), right()["outer"]
     if same((*ends, port), wanted):
         return ()

@@ -76,6 +76,7 @@ def largest_calls(seed: int) -> tuple[Call, ...]:
         calls += [
             Call("plain", (backend, eth0, (eth0, eth0))),
             Call("plain", (backend, eth0, (wide, eth0))),
+            Call("plain", (backend, eth0, (wide, wide))),
             Call("path", (backend, eth0, (eth0, near))),
             Call("path", (backend, eth0, (far, wide))),
         ]
@@ -112,6 +113,10 @@ _INNER = (
 _OUTER = (
     "You seem to count the outermost Ethernet header. An MTU begins at the outermost IP header."
 )
+_NO_OUTER = (
+    "You seem to forget the outer IP header, or the UDP header behind it. "
+    "What is wrapped becomes the payload of a whole UDP datagram."
+)
 _SAME = "You seem to think that every backend costs the same. Each wraps the packet in its own way."
 _NO_OVERHEAD = (
     "You seem to think that the wrapping takes no room. The outer packet must fit into the MTU."
@@ -122,6 +127,21 @@ SIZE_BELIEFS = (
         "MTU",
         "You seem to think that only eth0's MTU counts. A place on the way may take less.",
         _predicts(_TRUE, narrow=False),
+    ),
+    Belief(
+        "PATH_ONLY",
+        "You seem to think that only the path counts. eth0 itself takes no more than its MTU.",
+        lambda backend, eth0, path: min(path) - _TRUE(backend) - IP - ICMP,
+    ),
+    Belief(
+        "VLAN_ROOM",
+        "You seem to use the four bytes for a VLAN tag. Not every switch has them.",
+        lambda *args: _predicts(_TRUE)(*args) + 4,
+    ),
+    Belief(
+        "TCP_SIZE",
+        "You seem to subtract a TCP header. A ping has an ICMP header, of 8 bytes.",
+        _predicts(_TRUE, IP + 20),
     ),
     Belief(
         "PATH_BARE",
@@ -148,6 +168,9 @@ SIZE_BELIEFS = (
             ("SAME_OVERHEAD", _SAME, _fixed(udp=50, vxlan=50, hostgw=0)),
             ("SAME_OVERHEAD", _SAME, _fixed(udp=28, vxlan=28, hostgw=0)),
             ("INNER_FREE", _INNER, _fixed(udp=28, vxlan=36, hostgw=0)),
+            ("NO_OUTER_IP", _NO_OUTER, _fixed(udp=8, vxlan=8, hostgw=0)),
+            ("NO_OUTER_IP", _NO_OUTER, _fixed(udp=8, vxlan=30, hostgw=0)),
+            ("NO_OUTER_IP", _NO_OUTER, _fixed(udp=28, vxlan=30, hostgw=0)),
             ("OUTER_ETHERNET", _OUTER, _fixed(udp=42, vxlan=64, hostgw=14)),
             ("OUTER_ETHERNET", _OUTER, _fixed(udp=42, vxlan=64, hostgw=0)),
         )

@@ -5,6 +5,7 @@ The model sends the same packets when a check runs. ``checks_targets`` holds the
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -52,8 +53,9 @@ def seen(case: str) -> tuple[str, str]:
 def fate(value: Any) -> Any:
     """A fate in one of the words that the task names."""
     said = forms.outcome(value)
-    silent = ("lost", "drop", "timeout", "times out", "time-out", "waits", "hangs", "silence")
-    return {"rejected": "refused"}.get(said, "dropped" if said in silent else said)
+    silent = ("lost", "timeout", "timed out", "times out", "time-out", "waits", "hangs", "silence")
+    error = ("rejected", "unreachable")
+    return "dropped" if said in silent else "refused" if said in error else said
 
 
 def who(value: Any) -> Any:
@@ -90,6 +92,18 @@ def check_cluster(answer: dict[str, Any], seed: int) -> Findings:
             "The entry node chooses, and translates."
         )
         return fail(text, "TARGET_LB", walk("a"))
+    if said[0] in ("dropped", "refused"):
+        text = (
+            "You seem to think that a node serves its own endpoints only. "
+            "Under policy Cluster every node serves all of them."
+        )
+        return fail(text, "NEAR_ONLY", walk("a"))
+    if said[1] in ("10.1.15.1", "10.96.0.10"):
+        text = (
+            "You seem to think that the packet takes another address of the way. "
+            "MASQUERADE gives that of the device by which it leaves node1: eth0."
+        )
+        return fail(text, "NODE_ADDRESS", walk("a"))
     return fail("Which node changes this packet's addresses, and to what?", None, walk("a"))
 
 
@@ -116,11 +130,19 @@ def check_outside(answer: dict[str, Any], seed: int) -> Findings:
             "The answer starts on the entry node, so nothing need be hidden."
         )
         return fail(text, "LOCAL_HIDES", walk("c"))
+    if said[1][0] in ("dropped", "refused"):
+        text = (
+            "You seem to think that policy Local shuts out clients from outside. "
+            "It serves them, at each node with an endpoint."
+        )
+        return fail(text, "LOCAL_CLOSES", walk("c"))
     return fail("Has the entry node an endpoint of its own? Look at both cases.", None, walk("b"))
 
 
 RULE = "no local endpoints"
-NAT_CHAINS = ("KUBE-NODEPORTS", "KUBE-EXT-", "KUBE-SERVICES", "PREROUTING")
+#: These and the chains of one Service or endpoint are chains of nat; MARK-DROP is an old one.
+NAT_CHAINS = ("NODEPORTS", "EXT-", "SERVICES", "SV", "SEP", "MARK", "POSTROUTING", "XLB")
+BUILT_IN = ("INPUT", "FORWARD", "OUTPUT")
 
 
 def check_rule(answer: dict[str, Any], seed: int) -> Findings:
@@ -129,12 +151,13 @@ def check_rule(answer: dict[str, Any], seed: int) -> Findings:
     assert request is not None
     deciding = [r for hop in request.hops for s in hop.steps for r in s.rules if RULE in str(r)]
     chain = str(deciding[-1]).partition(":")[2].split()[0]
-    said = forms.words(answer["b.chain"])
-    if isinstance(said, str) and said.upper().removeprefix("FILTER").strip(" :,/") == chain:
+    named = re.findall(r"[A-Z]+(?:-[A-Z\d]+)*", str(answer["b.chain"]).upper())
+    said = [name for name in named if name.startswith("KUBE-") or name in BUILT_IN]
+    if said == [chain]:
         return ()
-    if isinstance(said, str) and f"-A {chain} " in f"{said} ":
-        return ()
-    if isinstance(said, str) and (said.startswith(NAT_CHAINS) or "KUBE-SVC" in said):
+    if said and set(said) <= set(BUILT_IN):
+        return fail("This chain only calls others. Which chain holds the rule that decides?")
+    if "PREROUTING" in named or any(n.removeprefix("KUBE-").startswith(NAT_CHAINS) for n in said):
         text = (
             "You seem to think that a nat rule drops it. "
             "nat rules change addresses; this packet is thrown away later."
@@ -148,8 +171,9 @@ def check_inside(answer: dict[str, Any], seed: int) -> Findings:
     said = _case(answer, "d"), _case(answer, "e")
     if same(said, (seen("d"), seen("e"))):
         return ()
-    if "dropped" in (said[0][0], said[1][0]):
-        case = "d" if said[0][0] == "dropped" else "e"
+    shut = ("dropped", "refused")
+    if said[0][0] in shut or said[1][0] in shut:
+        case = "d" if said[0][0] in shut else "e"
         text = (
             "You seem to think that policy Local binds everybody. "
             "It is about clients outside; these two are inside."
@@ -206,6 +230,12 @@ def check_cluster_reply(answer: dict[str, Any], seed: int) -> Findings:
     if said[0] == who("ext"):
         text = "You seem to think that backend answers the client. It has never seen its address."
         return fail(text, "NP_SRC", exchange)
+    if said[0] in (who("node2"), "10.1.20.1"):
+        text = (
+            "You seem to think that node2 takes the connection. "
+            "backend answers the address that it saw, and node1 has put that in."
+        )
+        return fail(text, "TARGET_LB", exchange)
     if isinstance(said[1], list) and "node1" not in said[1]:
         text = (
             "You seem to think that an answer may take any way. "
@@ -214,6 +244,8 @@ def check_cluster_reply(answer: dict[str, Any], seed: int) -> Findings:
         return fail(text, "ASYM", exchange)
     if said[1] == nodes_of(trace)[::-1]:
         return fail("This is the way in. The answer begins at backend.", None, exchange)
+    if said[1] == ["node1"]:
+        return fail("backend runs on node2. So which node does its answer pass first?")
     return fail("Follow the answer: who owns the address that backend saw?", None, exchange)
 
 
@@ -233,6 +265,12 @@ def check_undone(answer: dict[str, Any], seed: int) -> Findings:
             "ext must see the address that it called."
         )
         return fail(text, "REPLY_FROM_POD", exchange)
+    if "proxy" in word:
+        text = (
+            "You seem to think that packets pass through kube-proxy. "
+            "It only writes rules; the kernel remembers the connection."
+        )
+        return fail(text, "PROXY_DATA", exchange)
     text = (
         "You seem to think that the answer needs a rule of its own. "
         "The kernel remembers the connection, and undoes both changes."
@@ -246,10 +284,10 @@ def check_local_reply(answer: dict[str, Any], seed: int) -> Findings:
     said = who(answer["local.sent_to"]), _way(answer["local.nodes"])
     if same(said, (sent_to(trace), nodes_of(trace))):
         return ()
-    text = (
-        "You seem to send this answer to a node first. With policy Local nobody hides the client. "
-    )
-    return fail(text.strip(), "LOCAL_DETOUR", exchange)
+    if said[0] != sent_to(trace) or (isinstance(said[1], list) and len(said[1]) > 1):
+        text = "You seem to send this answer to a node first. With policy Local nobody hides ext."
+        return fail(text, "LOCAL_DETOUR", exchange)
+    return fail("On which node does backend run? Its answer passes this node's routing.")
 
 
 # -- 11.probes ------------------------------------------------------------------------------------
@@ -269,9 +307,13 @@ def check_ping(answer: dict[str, Any], seed: int) -> Findings:
     cluster = example().clone()
     request = cluster.ping("ext", "node1").request
     assert request is not None
-    said = forms.host(answer["ping.answered_by"]), forms.yes(answer["ping.proves_the_port"])
-    if same(said, (request.end, False)):
+    by = forms.host(answer["ping.answered_by"])
+    by = next((name for name, ip in NODES.items() if by == ip), by)
+    proves = forms.yes(answer["ping.proves_the_port"])
+    if same((by, proves), (request.end, False)):
         return ()
+    if proves is False and by != "backend":
+        return fail("Who has the address 192.168.66.11? This host answers the ping.")
     text = (
         "You seem to think that a ping tests the node port. "
         "A ping has no port: node1 itself answers, with or without a Service."
@@ -295,7 +337,14 @@ def check_localhost(answer: dict[str, Any], seed: int) -> Findings:
             "Two of the modes serve other addresses only."
         )
         return fail(text, "NP_LOCALHOST")
-    return fail("Try it at the prompt of node1: curl http://127.0.0.1:30080 in each mode.")
+    if said[0] is False:
+        text = (
+            "You seem to think that 127.0.0.1 never reaches a node port. "
+            "In iptables mode every address of the node does."
+        )
+        return fail(text, "NEVER_LOCAL")
+    text = "Try it: Cluster.example('host-gw', 'ipvs')['node1'].sh('curl http://127.0.0.1:30080')."
+    return fail(text)
 
 
 def check_input(answer: dict[str, Any], seed: int) -> Findings:

@@ -25,7 +25,7 @@ SEEN = {
     ("ext", "node3"): "203.0.113.10",
     ("web2", "node1"): "10.1.15.2",
     ("node1", "node1"): "192.168.66.11",
-    ("node3", "node3"): "192.168.66.13",
+    ("backend-c", "node3"): "10.1.30.2",
     # A pod that calls another node is masqueraded on the way.
     ("web2", "node3"): "192.168.66.11",
     ("web1", "node2"): "192.168.66.11",
@@ -34,7 +34,7 @@ SEEN = {
 GROUPS = {
     "cluster": ("Cluster", (("ext", "node1"), ("web2", "node1"), ("ext", "node2"))),
     "local": ("Local", (("ext", "node1"), ("ext", "node2"), ("ext", "node3"))),
-    "inside": ("Local", (("web2", "node1"), ("node1", "node1"), ("node3", "node3"))),
+    "inside": ("Local", (("web2", "node1"), ("node1", "node1"), ("backend-c", "node3"))),
     "nodes": ("Local", (("web2", "node3"), ("web1", "node2"))),
 }
 Endpoints = Sequence[Sequence[str]]
@@ -65,7 +65,8 @@ def calls(seed: int) -> tuple[Call, ...]:
     found = []
     for group, (policy, cases) in GROUPS.items():
         for at, (client, node) in enumerate(cases):
-            names = list(some[at])
+            # Two endpoints on the entry node: whoever picks one shows it.
+            names = list(homes) if policy == "Local" and node == "node2" else list(some[at])
             dice.shuffle(names)
             bridge = next(n for n in SPEC.nodes if n.name == node).pod_cidr.host(1)
             entry = {"name": node, "addresses": [addresses[node], bridge], "pods": PODS}
@@ -92,6 +93,11 @@ def _near(entry: dict[str, Any], endpoints: Endpoints) -> list[str]:
 
 def _inside(source: str, entry: dict[str, Any]) -> bool:
     return source in entry["addresses"] or source in Prefix.parse(entry["pods"])
+
+
+def _one(policy: str, source: str, entry: dict[str, Any], endpoints: Endpoints) -> Any:
+    near_only = policy == "Local" and not _inside(source, entry)
+    return [name for name, node in endpoints if not near_only or node == entry["name"]][:1]
 
 
 def _node_inside(policy: str, source: str, entry: dict[str, Any], endpoints: Endpoints) -> Any:
@@ -132,13 +138,30 @@ PODS_ONLY = Belief(
         else _near(entry, endpoints)
     ),
 )
+NEAR_ONLY = Belief(
+    "NEAR_ONLY",
+    "You seem to think that a node serves its own endpoints only. Under policy Cluster all count.",
+    lambda policy, source, entry, endpoints: _near(entry, endpoints),
+)
+CLOSES = Belief(
+    "LOCAL_CLOSES",
+    "You seem to think that policy Local shuts out clients from outside. "
+    "They get the endpoints of their entry node.",
+    lambda policy, source, entry, endpoints: [],
+)
+ONE_ONLY = Belief(
+    "ONE_ONLY",
+    "You seem to choose one pod yourself. Return all that may be chosen.",
+    _one,
+)
 #: group -> the beliefs that can show there, the likeliest first.
 OF = {
-    "cluster": (BELIEFS[0],),
-    "local": (BELIEFS[1], BELIEFS[0]._replace(id="ETP_FWD", text=BELIEFS[1].text)),
-    "inside": (BELIEFS[2], PODS_ONLY),
-    "nodes": (BELIEFS[3],),
-}
+    "cluster": (BELIEFS[0], NEAR_ONLY, ONE_ONLY),
+    "local": (BELIEFS[1], BELIEFS[0]._replace(id="ETP_FWD", text=BELIEFS[1].text), CLOSES,
+              ONE_ONLY),
+    "inside": (BELIEFS[2], PODS_ONLY, ONE_ONLY),
+    "nodes": (BELIEFS[3], ONE_ONLY),
+}  # fmt: skip
 
 
 def _read(value: Any) -> Any:

@@ -35,7 +35,8 @@ def _addresses(value: Any) -> Any:
         value = [] if address(value) == REFUSED else value.replace(",", " ").split()
         value = [word for word in value if word != "and"]
     if isinstance(value, dict):
-        value = list(value)
+        # Both ways round are understood: address to pod, pod to address.
+        value = [part for pair in value.items() for part in pair if "." in str(part)]
     return sorted(map(str, map(address, value))) if isinstance(value, list) else value
 
 
@@ -109,7 +110,13 @@ def check_wrap(answer: dict[str, Any], seed: int) -> Findings:
     if said[1] == "10.77.0.1":
         text = "You seem to give the gateway's address to a pod. The bridge has it already."
         return fail(text, "GATEWAY_GIVEN")
-    if said[1] == "10.77.0.7":
+    if said[1] in diary()["leaked"]:
+        text = (
+            "You seem to think that an address is free when its pod is gone. "
+            "Only DEL removes its file."
+        )
+        return fail(text, "FREES_ITSELF")
+    if "10.77.0.7" in said:
         text = "You seem to give the broadcast address to a pod. It belongs to all of the subnet."
         return fail(text, "BROADCAST_GIVEN")
     return fail("Which address comes after the last one of the range, and is it free?")
@@ -126,6 +133,9 @@ def check_full(answer: dict[str, Any], seed: int) -> Findings:
             "Only DEL removes its file."
         )
         return fail(text, "FREES_ITSELF")
+    if said[0] in ("10.77.0.1", "10.77.0.7"):
+        text = "A gateway and a broadcast address are never given to a pod. What is left for g?"
+        return fail(text, "GATEWAY_GIVEN" if said[0].endswith("1") else "BROADCAST_GIVEN")
     return fail("Count the files before this ADD, and the addresses of the range.")
 
 
@@ -204,7 +214,8 @@ def check_far(answer: dict[str, Any], seed: int) -> Findings:
     said = forms.host(answer["from_node3"]), forms.route(answer["route_node3"])
     if same(said, (request.end, deciding)):
         return ()
-    if said[0] in ("both", answers("backend-b")):
+    both = all(name in str(said[0]) for name in (request.end, answers("backend-b")))
+    if both or said[0] in ("both", answers("backend-b")):
         text = (
             "You seem to think that node3 has a way to both nodes. "
             "One range has one route, so the other pod gets nothing."

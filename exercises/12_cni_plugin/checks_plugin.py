@@ -11,7 +11,16 @@ from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from k8snetlib.course.rubric import Belief, Call, Findings, Item, Reply, compare, wrong_type
+from k8snetlib.course.rubric import (
+    Belief,
+    Call,
+    Findings,
+    Item,
+    Reply,
+    compare,
+    fail,
+    wrong_type,
+)
 from k8snetlib.kube.cni.host_local import owner_of
 from k8snetlib.kube.cni.invoke import invoke
 from k8snetlib.linux.netns import Netns
@@ -79,6 +88,7 @@ def choose_calls(seed: int) -> tuple[Call, ...]:
         Call("round", (text, [hosts[1]], hosts[1])),
         Call("round", (text, [hosts[1], hosts[2], hosts[3]], hosts[1])),
         Call("round", (text, [hosts[2]], hosts[1])),
+        Call("round", (text, [hosts[2]], hosts[0])),
         Call("wrap", (text, [hosts[end]], hosts[end])),
         Call("wrap", (text, [hosts[0], hosts[1], hosts[end]], hosts[end])),
         Call("wrap", (text, [hosts[0], *hosts[end - 1:]], hosts[end - 2])),
@@ -113,6 +123,29 @@ def _from_gateway(subnet: str, taken: Sequence[str], last: str | None) -> str | 
     return gateway if wraps else right_choice(subnet, taken, last)
 
 
+def _from(hosts: list[str], at: int, taken: Sequence[str]) -> str | None:
+    return next((ip for ip in hosts[at:] + hosts[:at] if ip not in taken), None)
+
+
+def _highest(subnet: str, taken: Sequence[str], last: str | None) -> str | None:
+    hosts = _hosts(subnet)
+    at = hosts.index(max(taken, key=IPv4Address)) + 1 if taken else 0
+    return _from(hosts, at, taken)
+
+
+def _from_last(subnet: str, taken: Sequence[str], last: str | None) -> str | None:
+    hosts = _hosts(subnet)
+    return _from(hosts, hosts.index(last) if last else 0, taken)
+
+
+def _next_in_turn(subnet: str, taken: Sequence[str], last: str | None) -> str | None:
+    hosts = _hosts(subnet)
+    return hosts[(hosts.index(last) + 1) % len(hosts) if last else 0]
+
+
+TAKEN_IGNORED = (
+    "You seem to give the address behind the last one in any case. Somebody may have it."
+)
 CHOOSE_BELIEFS = (
     Belief(
         "LOWEST_FREE",
@@ -136,8 +169,19 @@ CHOOSE_BELIEFS = (
     ),
     Belief(
         "TAKEN_IGNORED",
-        "You seem to give the address behind the last one in any case. Somebody may have it.",
+        TAKEN_IGNORED,
         lambda subnet, taken, last: str(IPv4Address(last or IPv4Network(subnet)[1]) + 1),
+    ),
+    Belief("TAKEN_IGNORED", TAKEN_IGNORED, _next_in_turn),
+    Belief(
+        "LAST_AGAIN",
+        "You seem to begin with the last address itself. host-local begins just behind it.",
+        _from_last,
+    ),
+    Belief(
+        "HIGHEST",
+        "You seem to go on behind the highest address taken. host-local goes on behind `last`.",
+        _highest,
     ),
     Belief(
         "ALWAYS_ONE",
@@ -155,7 +199,7 @@ def check_choose(replies: list[Reply], seed: int) -> Findings:
     """Compares each address with host-local's."""
     return wrong_type(replies, (str, type(None)), "an address as text, or None") or compare(
         replies, right_choice, CHOOSE_BELIEFS,
-        "host-local gives another address here, or None. Go round the range, from last on.",
+        "host-local gives another address here, or None. Begin just behind `last`, and go round.",
         read=_text,
         witness=lambda reply: f"choose{reply.args!r} returned {reply.value!r}.",
     )  # fmt: skip
@@ -211,12 +255,39 @@ def _done_is_none(command: str, container: str, files: dict[str, str], free: str
     return [None, {ip: name for ip, name in files.items() if name != container}]
 
 
+REFUSAL_EMPTIES = Belief(
+    "REFUSAL_EMPTIES",
+    "You seem to leave no files when you refuse. A refusal changes nothing.",
+    lambda command, container, files, free: [None, {}],
+)
+DEL_ALL = Belief(
+    "DEL_ALL",
+    "You seem to remove all files. DEL frees the address of this container only.",
+    lambda command, container, files, free: ["", {}],
+)
+DEL_ANSWERS = Belief(
+    "DEL_ANSWERS",
+    "You seem to answer an address for a DEL. Its answer is an empty text.",
+    lambda command, container, files, free: [
+        free, {ip: name for ip, name in files.items() if name != container}
+    ],
+)  # fmt: skip
 PLUGIN_BELIEFS = {
     "add": (
         Belief(
             "ADD_FORGETS",
             "You seem to answer an address without writing it down. The next ADD gives it again.",
             lambda command, container, files, free: [free, files],
+        ),
+        Belief(
+            "KEY_AND_VALUE",
+            "You seem to write container to address. In these files the address is the key.",
+            lambda command, container, files, free: [free, {**files, container: free}],
+        ),
+        Belief(
+            "ADD_REPLACES",
+            "You seem to forget who had an address before. ADD adds one file to the others.",
+            lambda command, container, files, free: [free, {free: container}],
         ),
     ),
     "again": (
@@ -230,6 +301,12 @@ PLUGIN_BELIEFS = {
             "You seem to think that ADD is idempotent as DEL is. host-local refuses a second ADD.",
             _repeats,
         ),
+        Belief(
+            "SILENT_ADD",
+            "You seem to answer an empty text for an ADD that is refused. That is DEL's answer.",
+            lambda command, container, files, free: ["", files],
+        ),
+        REFUSAL_EMPTIES,
     ),
     "delete": (
         Belief(
@@ -247,6 +324,8 @@ PLUGIN_BELIEFS = {
             "You seem to answer None for a DEL that is done. None is a refusal.",
             _done_is_none,
         ),
+        DEL_ALL,
+        DEL_ANSWERS,
     ),
     "twice": (
         Belief(
@@ -254,6 +333,8 @@ PLUGIN_BELIEFS = {
             "You seem to refuse a DEL of what is gone. Then the runtime would try for ever.",
             lambda command, container, files, free: [None, files],
         ),
+        DEL_ALL,
+        DEL_ANSWERS,
         Belief(
             "DEL_PREFIX",
             "You seem to compare the beginnings of names. Another pod has lost its address, too.",
@@ -266,13 +347,18 @@ PLUGIN_BELIEFS = {
             "You seem to write a file though there is no address. A refusal changes nothing.",
             lambda command, container, files, free: [None, {**files, "None": container}],
         ),
+        Belief(
+            "SILENT_ADD",
+            "You seem to answer an empty text for an ADD that is refused. That is DEL's answer.",
+            lambda command, container, files, free: ["", files],
+        ),
+        REFUSAL_EMPTIES,
     ),
 }  # fmt: skip
 
 
 def _read(value: Any) -> Any:
     if isinstance(value, list) and len(value) == 2 and isinstance(value[1], dict):
-        # JSON has no None as a key; a learner's {None: …} arrives as a text, or not at all.
         return [_text(value[0]), {str(ip): name for ip, name in value[1].items()}]
     return value
 
@@ -281,6 +367,12 @@ def check_plugin(group: str) -> Any:
     """The check of one group of calls."""
 
     def check(replies: list[Reply], seed: int) -> Findings:
+        pairs = [r.value for r in replies if isinstance(r.value, list) and len(r.value) == 2]
+        if any(not isinstance(files, dict) for _, files in pairs):
+            if group == "full":
+                # files[None] = … is no dict of texts any more.
+                return fail(PLUGIN_BELIEFS["full"][0].text, "FULL_WRITES")
+            return fail("The files must be a dict of texts: address to container.")
         return wrong_type(replies, (list,), "a pair: the answer, and the files") or compare(
             replies, right_plugin, PLUGIN_BELIEFS[group],
             "host-local answers otherwise, or leaves other files: a dict, address to container.",

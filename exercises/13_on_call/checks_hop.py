@@ -6,7 +6,7 @@ The walks are the model's: a generated cluster, and the same with one thing brok
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import zip_longest
 from typing import Any
@@ -42,9 +42,12 @@ def walks(seed: int) -> dict[str, list[list[str]]]:
     spec = generated_spec(seed)
     range1 = str(spec.nodes[0].pod_cidr)
     pods = str(spec.network.pod_network)
+    # Two pods of node2.
+    one, other = (p.ip for p in spec.pods if p.name in ("backend", "backend-b"))
     return {
         "good": walk(),
         "hidden": walk(f"iptables -t nat -I POSTROUTING -s {range1} ! -o docker0 -j MASQUERADE"),
+        "turned": walk(f"iptables -t nat -I PREROUTING -d {one} -j DNAT --to-destination {other}"),
         "astray": walk(f"ip route del {pods} dev flannel0"),
         "short": walk("iptables -I FORWARD -j DROP"),
     }
@@ -53,19 +56,21 @@ def walks(seed: int) -> dict[str, list[list[str]]]:
 def calls(seed: int) -> tuple[Call, ...]:
     """Pairs of walks."""
     made = walks(seed)
-    good, hidden, astray, short = (made[name] for name in ("good", "hidden", "astray", "short"))
+    good, hidden, turned, astray, short = made.values()
     dice = random.Random(f"13 {seed}")
     at, cut = dice.sample(range(1, len(good) - 1), 2)
-    swapped = [*good[:at], good[at + 1], good[at], *good[at + 2 :]]
+    swapped = [[*good[:n], good[n + 1], good[n], *good[n + 2 :]] for n in (at, cut)]
     return (
         Call("place", (good, astray)),
         Call("place", ([*good[:at], *good[at + 1 :]], good)),
         Call("address", (good, hidden)),
         Call("address", (hidden, good)),
-        Call("order", (good, swapped)),
+        Call("address", (good, [*turned[:-1], [good[-1][0], *turned[-1][1:]]])),
+        *(Call("order", (good, walk)) for walk in swapped),
         Call("short", (good, short)),
         Call("short", (good, good[:cut])),
         Call("long", (good[:cut], good)),
+        Call("long", (good[:at], good)),
         Call("equal", (good, good)),
         Call("equal", (short, short)),
     )
@@ -98,6 +103,43 @@ def _shorter_only(expected: Hops, actual: Hops) -> int | None:
     return truth(expected, actual[: len(expected)])
 
 
+def _one_of_two(at: int) -> Callable[[Hops, Hops], int | None]:
+    """Whoever leaves out the source (1) or the destination (2) of each hop."""
+
+    def found(expected: Hops, actual: Hops) -> int | None:
+        return truth(
+            *([[*hop[:at], *hop[at + 1 :]] for hop in walk] for walk in (expected, actual))
+        )
+
+    return found
+
+
+def _number_from_one(expected: Hops, actual: Hops) -> int | None:
+    right = truth(expected, actual)
+    return None if right is None else right + 1
+
+
+def _last_good(expected: Hops, actual: Hops) -> int | None:
+    right = truth(expected, actual)
+    return None if right is None else right - 1
+
+
+FROM_ONE = Belief("FROM_ONE", "You seem to count from 1. The first hop has number 0.",
+                  _number_from_one)  # fmt: skip
+LAST_GOOD = Belief(
+    "LAST_GOOD",
+    "You seem to give the last hop that is right. Give the one behind it: the first wrong one.",
+    _last_good,
+)
+HALVES = tuple(
+    Belief(
+        "ONE_ADDRESS",
+        "You seem to compare one of the two addresses only. "
+        "A rule can change the source, the destination, or both.",
+        _one_of_two(at),
+    )
+    for at in (1, 2)
+)
 ZIP = Belief(
     "ZIP_STOPS",
     "You seem to compare only as far as both lists go. A walk that ends early is wrong as well.",
@@ -125,19 +167,27 @@ BELIEFS = (
         _shorter_only,
     ),
 )
-EQUAL = Belief(
-    "NUMBER_ALWAYS",
-    "You seem to give a number in any case. If nothing differs, no hop is wrong.",
-    lambda expected, actual: len(expected),
+EQUAL = tuple(
+    Belief(
+        "NUMBER_ALWAYS",
+        "You seem to give a number in any case. If nothing differs, return None: no hop is wrong.",
+        number,
+    )
+    for number in (
+        lambda expected, actual: len(expected),
+        lambda expected, actual: 0,
+        lambda expected, actual: -1,
+    )
 )
+NUMBERS = (FROM_ONE, LAST_GOOD)
 #: group -> the beliefs that can show there, the likeliest first.
 OF = {
     "place": (BELIEFS[1], BELIEFS[2]),
-    "address": (BELIEFS[0], BELIEFS[1]),
+    "address": (BELIEFS[0], BELIEFS[1], *HALVES, *NUMBERS),
     "order": (BELIEFS[2], BELIEFS[1]),
-    "short": (ZIP, BELIEFS[1]),
-    "long": (BELIEFS[3], BELIEFS[1]),
-    "equal": (EQUAL,),
+    "short": (ZIP, BELIEFS[1], *NUMBERS),
+    "long": (BELIEFS[3], BELIEFS[1], *NUMBERS),
+    "equal": EQUAL,
 }
 
 

@@ -47,8 +47,10 @@ def words(value: Any) -> Any:
 
 
 def host(value: Any) -> Any:
-    """A namespace's own name from ``pod/web2``, ``default/web2``, ``node/node1`` or ``Web2``."""
-    return value.strip().lower().rpartition("/")[2] if isinstance(value, str) else value
+    """A namespace's own name from ``pod/web2``, ``default/web2``, ``Web2`` or ``web2 (node1)``."""
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"\s*\([^()]*\)$", "", value.strip().lower()).rpartition("/")[2]
 
 
 def hosts(value: Any) -> Any:
@@ -64,6 +66,7 @@ _OUTCOMES = {
     "answered": "delivered", "arrives": "delivered", "connected": "delivered", "ok": "delivered",
     "works": "delivered", "reset": "refused", "connection refused": "refused", "rst": "refused",
     "answer": "delivered", "reject": "rejected", "drop": "dropped", "routed away": "unreachable",
+    "host unreachable": "unreachable", "no route to host": "unreachable",
 }  # fmt: skip
 
 

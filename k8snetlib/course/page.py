@@ -52,6 +52,8 @@ _STYLE = (
     "border-bottom:1px solid var(--line);background:var(--card);vertical-align:top}"
     # In a narrow column the table scrolls: words broken into letters cannot be read.
     ".k8snet-report table{min-width:30em}.k8snet-report tbody th{font-weight:600}"
+    # A table of two columns that is folded away has no place of its own to scroll in.
+    "@media(max-width:600px){.k8snet-report details>table{min-width:0}}"
     ".k8snet-report th .sum{font-weight:400}"
     ".k8snet-report td.num,.k8snet-report th.num{text-align:right;white-space:nowrap}"
 )

@@ -37,6 +37,7 @@ TO_DO: Mapping[str, str] = {
     "crashed": "Take out what ends the process, such as exit(), and run the notebook again.",
     "no-result": "Run the whole notebook once in a fresh kernel: Kernel > Restart and Run All.",
     "internal-error": "You need not do anything: our own part broke, and a person looks at it.",
+    "worker-lost": "You need not do anything yet: a person looks at it.",
 }
 _RULES = (
     "Only your answer cells counted: outputs, tags, other cells and the order of cells changed "

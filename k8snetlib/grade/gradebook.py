@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from k8snetlib.course.exercise import Exercise
 from k8snetlib.grade.record import STATUSES, Graded, in_order
+from k8snetlib.grade.released import compared
 from k8snetlib.grade.roster import Index, Person, Roster, from_name
 
 MISSING = "missing"
@@ -80,6 +81,13 @@ class Book(NamedTuple):
     def review(self) -> tuple[Row, ...]:
         """The rows that a person must look at."""
         return tuple(row for row in self.rows if row.why)
+
+    def used(self, exercise: Exercise) -> tuple[tuple[str, str], ...]:
+        """The fingerprints of an exercise that rows were graded with, each with what
+        ``released.compared`` says of it; more than one only where records of several runs meet."""
+        records = (row.record for row in self.rows if row.record and row.exercise == exercise.id)
+        prints = sorted({record.pristine for record in records} - {""})
+        return tuple((one, compared(exercise, one)) for one in prints)
 
 
 def make_book(
@@ -165,7 +173,10 @@ def review_csv(book: Book) -> str:
 
 def grades_json(book: Book) -> str:
     """``grades.json``: all rows with their items and beliefs, one row a line."""
-    exercises = [{"id": e.id, "title": e.title, "of": e.points} for e in book.exercises]
+    exercises = [
+        {"id": e.id, "title": e.title, "of": e.points, "graded_with": dict(book.used(e))}
+        for e in book.exercises
+    ]
     rows = ",\n".join(json.dumps(_told(row), ensure_ascii=False) for row in book.rows)
     head = json.dumps(exercises, ensure_ascii=False)
     return f'{{"exercises": {head},\n"rows": [\n{rows}\n]}}\n'

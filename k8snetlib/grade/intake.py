@@ -14,16 +14,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import stat
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from k8snetlib.course.notebook import MAX_BYTES, BadNotebook, Cell, parse_notebook
-
-_ANSWER = re.compile(r"# answer: (\d\d)\.")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -68,21 +63,6 @@ def _upgraded(data: bytes) -> bytes | None:
         return json.dumps(notebook).encode()
     except Exception:  # nbformat trusts its input, and stumbles in many ways
         return None
-
-
-def exercise_of(cells: Iterable[Cell]) -> str | None:
-    """The exercise ("04") that most marks of answer cells name; None if there is none, or a tie."""
-    votes: Counter[str] = Counter()
-    for cell in cells:
-        opening = _ANSWER.match(cell.source.lstrip())
-        named = {opening.group(1)} if opening else set()
-        if cell.role == "answer" and re.match(r"\d\d\.", cell.answers):
-            named.add(cell.answers[:2])
-        votes.update(named)
-    best = votes.most_common(2)
-    if not best or (len(best) == 2 and best[0][1] == best[1][1]):
-        return None
-    return best[0][0]
 
 
 def digest(*parts: bytes) -> str:

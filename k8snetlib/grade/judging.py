@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 from k8snetlib.course.exercise import BadExercise, Exercise
 from k8snetlib.course.graded import DATA, UNDER_GRADER, record_file
 from k8snetlib.course.notebook import read_notebook
-from k8snetlib.grade.intake import digest
+from k8snetlib.grade.released import exercise_hash
 from k8snetlib.grade.session import GRADER, PIPE
 
 #: Seconds for one cell of ours, and for a session between two finished notebooks.
@@ -115,13 +115,6 @@ class Bench:
     def clear(self, case: Case) -> None:
         """Removes a case's folder."""
         shutil.rmtree(case.folder, ignore_errors=True)
-
-
-def exercise_hash(exercise: Exercise, notebook: Path | None = None) -> str:
-    """A fingerprint of all that decides about points: notebook, rubric, table of tasks."""
-    rubric = sorted(exercise.folder.glob("checks*.py"))
-    files = [notebook or exercise.notebook, exercise.folder / "exercise.toml", *rubric]
-    return digest(*(path.read_bytes() for path in files))
 
 
 def _check_cells(exercise: Exercise) -> dict[str, str]:

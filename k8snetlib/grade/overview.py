@@ -63,6 +63,7 @@ def overview_html(book: Book, feedback: str = "feedback", left_out: Sequence[str
         "<h1>Grades of the class</h1>",
         f'<p class="big">{count(handed, "submission")} of {count(learners, "learner")}</p>',
         *(f"<p>Isolation: {escape(fence)}.</p>" for fence in _fences(book)),
+        _exercises(book),
         _medians(analysis),
         _statuses(analysis),
         _review(book.review),
@@ -77,6 +78,16 @@ def overview_html(book: Book, feedback: str = "feedback", left_out: Sequence[str
 def _fences(book: Book) -> list[str]:
     """What stood between learners' code and this machine; more than one after a resumed run."""
     return sorted({row.record.isolation for row in book.rows if row.record} - {""})
+
+
+def _exercises(book: Book) -> str:
+    """Whether grades are those of the course, or of an exercise that somebody edited."""
+    told = [
+        f"<li>Exercise {e.id}: {escape(said)} <code>{used[:12]}</code></li>"
+        for e in book.exercises
+        for used, said in book.used(e)
+    ]
+    return f"<ul>{''.join(told)}</ul>" if told else ""
 
 
 def _left_out(lines: Sequence[str]) -> str:

@@ -34,9 +34,10 @@ STATUSES: Mapping[str, str] = {
     "crashed": "the answers' process ended itself",
     "no-result": "the answers' process left no readable result",
     "internal-error": "our own part broke; a person must look at it",
+    "worker-lost": "every machine that graded it was lost; a person must look at it",
 }
 #: What a person must look at: points from here are not final.
-REVIEW = frozenset({"unknown-exercise", "ambiguous", "internal-error"})
+REVIEW = frozenset({"unknown-exercise", "ambiguous", "internal-error", "worker-lost"})
 
 
 class BadRecord(K8sNetError):
@@ -72,6 +73,7 @@ class Graded(NamedTuple):
     ``seeds`` are those of the clusters that the answers were asked about, the visible one first;
     ``isolation`` says in one sentence which fence was in force; ``seconds`` is wall-clock time.
     ``fingerprint`` names file, exercise, seeds and library: a record with the same one is valid.
+    ``pristine`` is the fingerprint of the exercise that it was graded with (see ``released``).
     """
 
     learner: str
@@ -84,6 +86,7 @@ class Graded(NamedTuple):
     isolation: str = ""
     seconds: float = 0.0
     fingerprint: str = ""
+    pristine: str = ""
 
     @property
     def points(self) -> int:

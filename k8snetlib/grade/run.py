@@ -22,11 +22,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from k8snetlib import __version__
 from k8snetlib.course.checking import VISIBLE_SEED
-from k8snetlib.course.collect import questions
+from k8snetlib.course.collect import Problem, questions
 from k8snetlib.course.exercise import Exercise
 from k8snetlib.course.notebook import BadNotebook, answer_sources, setup_sources
 from k8snetlib.errors import K8sNetError
@@ -41,6 +41,7 @@ from k8snetlib.grade.record import (
     read_records,
     write_record,
 )
+from k8snetlib.grade.released import exercise_hash
 from k8snetlib.grade.sandbox import Fence, choose_fence, free_uids, stage
 
 #: How many hidden seeds there are, besides the one that learners see.
@@ -69,6 +70,8 @@ class Class(NamedTuple):
     seed: int
     weak: bool = False
 
+
+Row = TypeVar("Row")
 
 #: Called with each record as it becomes known, and with True if it was there before.
 Tell = Callable[[Graded, bool], None]
@@ -108,7 +111,8 @@ def workplace(out: Path, resume: bool) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise BadFolder(f"Another grader is at work in {out}.") from None
-        work = out / WORK
+        # In full: what runs behind the fence starts in another folder.
+        work = out.resolve() / WORK
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         for torn in (out / RECORDS).glob("*.new"):
@@ -130,20 +134,97 @@ def grade(
     Parameters: ``work`` is the folder of ``workplace``; ``tell`` hears of every record, ``ready``
     of the fence before anything runs. Raises ``NoFence``.
     """
-    (group.out / RECORDS).mkdir(exist_ok=True)
     site = work / "site"
     site.mkdir()
     fence = choose_fence(stage(site), weak=group.weak)
-    run = {"seed": group.seed, "isolation": fence.text}
-    (group.out / RUN).write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
+    books = Books(group, tell, fence.text)
     ready(fence)
-    return asyncio.run(_Grading(group, fence, work, tell).all()), fence
+    uids = free_uids(group.jobs + SLOW_PLACES)
+    line = Line(ask(group.exercises, books.seeds), fence, work / "judging", group.jobs, uids)
+    asyncio.run(line.all(group.rows, books.take_in, books.enter))
+    return in_order(books.done), fence
+
+
+def ask(exercises: Sequence[Exercise], seeds: tuple[int, ...]) -> dict[str, Asked]:
+    """By exercise, what every submission of it is asked."""
+    return {
+        e.id: Asked(e, setup_sources(e), seeds, {seed: questions(e, seed) for seed in seeds})
+        for e in exercises
+    }
+
+
+class Taken(NamedTuple):
+    """A submission that was read: its answers' sources, and a draft of its record."""
+
+    exercise: str
+    sources: Mapping[str, str | Problem]
+    draft: Graded
+
+
+#: What a row becomes before its answers run: they are to run, or its record is known already (with
+#: True if it was there before).
+Entry = Taken | tuple[Graded, bool]
+
+
+class Books:
+    """What goes into the output folder, whoever does the work: a draft of each row, its record.
+
+    ``isolation`` is written into ``run.json`` and, if all answers run behind one fence, into every
+    record.
+    """
+
+    def __init__(self, group: Class, tell: Tell, isolation: str, each: bool = True) -> None:
+        self.names, self.tell = group.names, tell
+        self.isolation = isolation if each else ""
+        self.seeds = (VISIBLE_SEED, *hidden_seeds(group.seed))
+        self.exercises = {exercise.id: exercise for exercise in group.exercises}
+        self.hashes = {exercise.id: exercise_hash(exercise) for exercise in group.exercises}
+        self.records = group.out / RECORDS
+        self.records.mkdir(exist_ok=True)
+        run = {"seed": group.seed, "isolation": isolation}
+        (group.out / RUN).write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
+        self.known = {(g.learner, g.exercise, g.source): g for g in read_records(self.records)}
+        self.done: list[Graded] = []
+
+    def take_in(self, row: Submission | Graded) -> Entry:
+        """Reads a row's file; nothing of it runs."""
+        if isinstance(row, Graded):
+            return row, False
+        draft = Graded(
+            row.learner, row.exercise, self.names.get(row.path, row.path.name), "graded",
+            seeds=self.seeds, isolation=self.isolation,
+        )  # fmt: skip
+        exercise = self.exercises.get(row.exercise)
+        if exercise is None:
+            text = f"The course has no exercise '{row.exercise}'."
+            return draft._replace(status="unknown-exercise", text=text), False
+        try:
+            data = read_bytes(row.path)
+            rest = (self.hashes[row.exercise], repr(self.seeds), __version__)
+            sign = digest(data, *(part.encode() for part in rest))
+            draft = draft._replace(fingerprint=sign, pristine=self.hashes[row.exercise])
+            before = self.known.get((draft.learner, draft.exercise, draft.source))
+            if before and before.fingerprint == sign and not before.needs_review:
+                return before, True
+            sources = answer_sources(read_cells(data, row.path.name), exercise)
+        except BadNotebook as error:
+            status = error.status if error.status in STATUSES else "unreadable"
+            return draft._replace(status=status, text=str(error)), False
+        except OSError as error:
+            return draft._replace(status="internal-error", text=f"{error}"), False
+        return Taken(row.exercise, sources, draft)
+
+    def enter(self, graded: Graded, was_there: bool = False) -> None:
+        """Keeps a record, whole or not at all, and says so."""
+        if not was_there:
+            write_record(graded, self.records)
+        self.done.append(graded)
+        self.tell(graded, was_there)
 
 
 class _Open(NamedTuple):
     """A submission whose answers are in, on its way to be judged."""
 
-    row: Submission
     asked: Asked
     answers: Answers
     draft: Graded
@@ -151,58 +232,49 @@ class _Open(NamedTuple):
     tries: int = 0
 
 
-class _Grading:
-    """One run of the grader."""
+class Line:
+    """The way of submissions through answers and judging, ``jobs`` at a time.
 
-    def __init__(self, group: Class, fence: Fence, work: Path, tell: Tell) -> None:
-        self.group, self.fence, self.tell = group, fence, tell
-        judging = work / "judging"
-        judging.mkdir()
-        self.bench = Bench(judging, group.exercises)
-        self.seeds = (VISIBLE_SEED, *hidden_seeds(group.seed))
-        self.asked = {exercise.id: self._ask(exercise) for exercise in group.exercises}
-        self.places = asyncio.Semaphore(group.jobs)
+    ``work`` is a folder to be made. As root, answers run under one of ``uids`` each; those may be
+    as many as ``jobs`` and ``SLOW_PLACES``.
+    """
+
+    def __init__(
+        self, asked: Mapping[str, Asked], fence: Fence, work: Path, jobs: int, uids: list[int]
+    ) -> None:
+        work.mkdir()
+        self.asked, self.fence, self.jobs, self.uids = asked, fence, jobs, uids
+        self.bench = Bench(work, [one.exercise for one in asked.values()])
+        self.places = asyncio.Semaphore(jobs)
         self.slow_places = SLOW_PLACES
-        self.uids = free_uids(group.jobs + SLOW_PLACES)
         #: None at the end says that no more will come.
         self.to_judge: asyncio.Queue[_Open | None] = asyncio.Queue()
-        self.unfinished = 0
-        self.records = group.out / RECORDS
-        self.known = {
-            (g.learner, g.exercise, g.source): g for g in read_records(self.records)
-        }  # fmt: skip
-        self.done: list[Graded] = []
+        self.batch_size = self.unfinished = 0
+        self.enter: Callable[[Graded, bool], None]
 
-    def _ask(self, exercise: Exercise) -> Asked:
-        asked = {seed: questions(exercise, seed) for seed in self.seeds}
-        return Asked(exercise, setup_sources(exercise), self.seeds, asked)
-
-    async def all(self) -> list[Graded]:
-        """Every row's record, in order."""
-        self.unfinished = len(self.group.rows)
+    async def all(
+        self, rows: Sequence[Row], take_in: Callable[[Row], Entry],
+        enter: Callable[[Graded, bool], None],
+    ) -> None:  # fmt: skip
+        """Takes every row in, and hands each record to ``enter`` when it is known."""
+        self.enter, self.unfinished = enter, len(rows)
+        self.batch_size = min(BATCH, max(1, -(-len(rows) // self.jobs)))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._judge_all())
-            for row in self.group.rows:
-                if isinstance(row, Graded):
-                    self._finish(row)
-                else:
-                    tasks.create_task(self._one(row))
-            if not self.group.rows:
+            for row in rows:
+                tasks.create_task(self._one(row, take_in))
+            if not rows:
                 self.to_judge.put_nowait(None)
-        return in_order(self.done)
 
     def _finish(self, graded: Graded, was_there: bool = False) -> None:
-        if not was_there:
-            write_record(graded, self.records)
-        self.done.append(graded)
-        self.tell(graded, was_there)
+        self.enter(graded, was_there)
         self.unfinished -= 1
         if not self.unfinished:
             self.to_judge.put_nowait(None)
 
     # -- the first stage: answers -----------------------------------------------------------------
 
-    async def _one(self, row: Submission) -> None:
+    async def _one(self, row: Row, take_in: Callable[[Row], Entry]) -> None:
         await self.places.acquire()
         held = True
 
@@ -215,7 +287,12 @@ class _Grading:
 
         uid = self.uids.pop() if self.uids else 0
         try:
-            opened = await self._answers(row, slow, uid)
+            began = time.monotonic()
+            entry = take_in(row)
+            if isinstance(entry, Taken):
+                opened = await self._answers(entry, slow, uid, began)
+            else:
+                opened = entry
         finally:
             self.uids.append(uid)
             if held:
@@ -228,44 +305,24 @@ class _Grading:
             self._finish(*opened)
 
     async def _answers(
-        self, row: Submission, slow: Callable[[], None], uid: int
+        self, taken: Taken, slow: Callable[[], None], uid: int, began: float
     ) -> _Open | tuple[Graded, bool]:
-        began = time.monotonic()
-        draft = Graded(
-            row.learner, row.exercise, self.group.names.get(row.path, row.path.name), "graded",
-            seeds=self.seeds, isolation=self.fence.text,
-        )  # fmt: skip
-        asked = self.asked.get(row.exercise)
-        if asked is None:
-            text = f"The course has no exercise '{row.exercise}'."
-            return draft._replace(status="unknown-exercise", text=text), False
+        asked = self.asked[taken.exercise]
         try:
-            data = read_bytes(row.path)
-            rest = (self.bench.hashes[row.exercise], repr(self.seeds), __version__)
-            sign = digest(data, *(part.encode() for part in rest))
-            draft = draft._replace(fingerprint=sign)
-            before = self.known.get((draft.learner, draft.exercise, draft.source))
-            if before and before.fingerprint == sign and not before.needs_review:
-                return before, True
-            sources = answer_sources(read_cells(data, row.path.name), asked.exercise)
-            answers = await answer(asked, sources, self.fence, uid, slow)
-        except BadNotebook as error:
-            status = error.status if error.status in STATUSES else "unreadable"
-            return draft._replace(status=status, text=str(error)), False
+            answers = await answer(asked, taken.sources, self.fence, uid, slow)
         except (Broken, OSError) as error:
-            return draft._replace(status="internal-error", text=f"{error}"), False
-        return _Open(row, asked, answers, draft, began)
+            return taken.draft._replace(status="internal-error", text=f"{error}"), False
+        return _Open(asked, answers, taken.draft, began)
 
     # -- the second stage: judging ----------------------------------------------------------------
 
     async def _judge_all(self) -> None:
         """Forms batches of what is there, and runs them in at most ``jobs`` sessions."""
-        free = asyncio.Semaphore(self.group.jobs)
-        size = min(BATCH, max(1, -(-len(self.group.rows) // self.group.jobs)))
+        free = asyncio.Semaphore(self.jobs)
         async with asyncio.TaskGroup() as sessions:
             while True:
                 await free.acquire()
-                batch = await self._batch(size)
+                batch = await self._batch(self.batch_size)
                 if not batch:
                     return
                 task = sessions.create_task(self._judge(batch))
@@ -289,7 +346,7 @@ class _Grading:
         for at, opened in enumerate(batch):
             key = f"s{at:03}-{secrets.token_hex(4)}"
             collected = opened.answers.collected
-            case = self.bench.lay(key, opened.asked.exercise, self.seeds, collected)
+            case = self.bench.lay(key, opened.asked.exercise, opened.asked.seeds, collected)
             cases[key] = case, opened
         waiting = dict(cases)
         async for case, cells in self.bench.session([case for case, _ in cases.values()]):

@@ -48,13 +48,15 @@ FIRST_UID, LAST_UID = 61_500, 64_900
 LIMITS = {
     "AS": 768_000_000,  # bytes of address space
     "FSIZE": 4_000_000,  # bytes in one file
-    "NPROC": 4,  # processes and threads
+    # One process with one thread: so the limit of memory is the limit of the whole answer, and
+    # needs no cgroup, which only root or a well-prepared system could make.
+    "NPROC": 1,
     "NOFILE": 64,
     "CORE": 0,
 }
 
 
-_WALLED = "file system, processes and user of its own, no network, resource limits"
+_WALLED = "file system, processes and user of its own, no network, one process with 768 MB at most"
 
 
 class NoFence(K8sNetError):

@@ -3,6 +3,8 @@
 * Starting a kernel takes longer than judging, and no learner code runs here. So one kernel serves a
   whole session: between two notebooks its names are wiped and its working folder changes. A kernel
   that was interrupted or died is not used again.
+* The notebook is whole, but only its setup and its checks run: a check here reads the answers from
+  their file, so stubs, hints and pictures decide nothing and cost most of the time.
 * When a notebook is done, one JSON line goes to the grader, through a pipe whose number is in
   ``PIPE``: the notebook's folder, and the outcome of each cell by its id.
 * The session dies with the grader.
@@ -28,6 +30,9 @@ from nbval.kernel import RunningKernel
 PIPE, GRADER = "K8SNET_SESSION_PIPE", "K8SNET_SESSION_GRADER"
 _PR_SET_PDEATHSIG = 1
 
+
+#: The roles of the cells that judging needs.
+NEEDED = ("setup", "check")
 
 #: Not ``reset()``: it collects garbage each time, which takes longer than judging.
 _WIPE = """
@@ -96,12 +101,26 @@ def pytest_unconfigure() -> None:
         kept[0].shutdown_kernel(now=True)
 
 
+def _role(item: Any) -> str:
+    """The role of an item's cell: "setup", "answer", "check" …, or nothing."""
+    mark = item.cell.get("metadata", {}).get("k8snet", {}) if hasattr(item, "cell") else {}
+    return str(mark.get("role", ""))
+
+
 class _Outcomes:
     """Collects what became of each cell, and says so when its notebook is done."""
 
     def __init__(self, pipe: int) -> None:
         self.pipe = pipe
         self.cells: dict[str, str] = {}
+
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Leaves out the cells that judging does not need."""
+        left_out = [item for item in items if _role(item) not in NEEDED]
+        items[:] = [item for item in items if _role(item) in NEEDED]
+        config.hook.pytest_deselected(items=left_out)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

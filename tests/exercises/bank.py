@@ -11,15 +11,18 @@ The docstring of a misconception says what the check must find, one item a line:
 from __future__ import annotations
 
 import ast
+import json
 import re
+import xml.etree.ElementTree as ET
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from k8snetlib.course.collect import collect, questions
 from k8snetlib.course.exercise import Exercise, all_exercises
-from k8snetlib.course.judge import judge
+from k8snetlib.course.judge import judge_task
 from k8snetlib.course.notebook import run_answers, setup_sources
-from k8snetlib.course.report import Report
+from k8snetlib.course.report import Report, TaskResult
 
 ROOT = Path(__file__).resolve().parents[2]
 EXERCISES = all_exercises(ROOT)
@@ -67,12 +70,47 @@ def misconceptions(exercise: Exercise) -> tuple[Answer, ...]:
 
 
 @cache
-def judged(answer_name: str, exercise: Exercise, seed: int) -> Report:
-    """The report on one file of the bank; each is judged once a seed."""
+def setup(exercise: Exercise) -> tuple[str, ...]:
+    """The setup cells of the exercise's notebook, read once."""
+    return setup_sources(exercise)
+
+
+@cache
+def asked(exercise: Exercise, seed: int) -> dict[str, Any]:
+    """The questions of a seed, made once; ``collect`` hands out fresh copies of their arguments."""
+    return questions(exercise, seed)
+
+
+@cache
+def task_judged(exercise: Exercise, task_id: str, told: str, seed: int) -> TaskResult:
+    """Judges one task's collected answer, given as JSON. Judging is a pure function of these
+    four, so what many files of the bank answer alike is judged once."""
+    return judge_task(exercise.task(task_id), json.loads(told), seed)
+
+
+@cache
+def reports(answer_name: str, exercise: Exercise) -> dict[int, Report]:
+    """Every seed's report on one file of the bank. Its cells run once, in one namespace, and are
+    asked for each seed in turn, as the grader does it."""
     bank = (*solutions(exercise), *misconceptions(exercise))
     answer = next(a for a in bank if a.name == answer_name)
-    answers = run_answers(exercise, answer.sources, setup_sources(exercise))
-    return judge(exercise, answers, seed)
+    answers = run_answers(exercise, answer.sources, setup(exercise))
+    found = {}
+    for seed in SEEDS:
+        told = collect(asked(exercise, seed), answers)
+        tasks = (task_judged(exercise, t, json.dumps(told[t]), seed) for t in told)
+        found[seed] = Report(exercise.id, exercise.title, tuple(tasks), seed)
+    return found
+
+
+def judged(answer_name: str, exercise: Exercise, seed: int) -> Report:
+    """The report on one file of the bank, for one of ``SEEDS``."""
+    return reports(answer_name, exercise)[seed]
+
+
+def well_formed(html: str) -> ET.Element:
+    """The HTML as XML: our own pages close what they open."""
+    return ET.fromstring(f"<page>{html}</page>")
 
 
 def each(kind: str) -> list[Answer]:

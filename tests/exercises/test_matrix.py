@@ -15,8 +15,8 @@ from k8snetlib.course.notebook import (
     parse_notebook,
     read_notebook,
     run_answers,
-    setup_sources,
 )
+from k8snetlib.course.page import report_html
 from tests.exercises.bank import (
     EXERCISES,
     SEEDS,
@@ -25,7 +25,9 @@ from tests.exercises.bank import (
     judged,
     misconceptions,
     name_of,
+    setup,
     solutions,
+    well_formed,
 )
 
 exercises = pytest.mark.parametrize("exercise", EXERCISES, ids=name_of)
@@ -47,7 +49,7 @@ def test_a_solution_gets_full_points(answer: Answer, seed: int):
 @exercises
 def test_the_untouched_stub_is_not_attempted(exercise: Exercise, seed: int):
     sources = answer_sources(read_notebook(exercise.notebook), exercise)
-    answers = run_answers(exercise, sources, setup_sources(exercise))
+    answers = run_answers(exercise, sources, setup(exercise))
     report = judge(exercise, answers, seed)
     assert set(answers) == {task.id for task in exercise.tasks}
     assert report.points == 0
@@ -118,10 +120,10 @@ def test_no_item_is_idle(exercise: Exercise):
 
 
 @seeds
-@pytest.mark.parametrize("answer", [*each("solutions")[:4]], ids=name_of)
+@pytest.mark.parametrize("answer", each("solutions")[:4], ids=name_of)
 def test_the_two_stages_meet_in_plain_json(answer: Answer, seed: int):
     exercise = answer.exercise
-    answers = run_answers(exercise, answer.sources, setup_sources(exercise))
+    answers = run_answers(exercise, answer.sources, setup(exercise))
     asked = json.loads(json.dumps(questions(exercise, seed), allow_nan=False))
     told = json.loads(json.dumps(collect(asked, answers), allow_nan=False))
     assert judge_collected(exercise, told, seed).passed
@@ -129,11 +131,51 @@ def test_the_two_stages_meet_in_plain_json(answer: Answer, seed: int):
 
 
 @exercises
+def test_what_the_matrix_shares_changes_no_report(exercise: Exercise):
+    """The bank judges like answers once; a whole judgement of its own says the same."""
+    answer = misconceptions(exercise)[-1]
+    answers = run_answers(exercise, answer.sources, setup(exercise))
+    whole, shared = judge(exercise, answers, SEEDS[1]), judged(answer.name, exercise, SEEDS[1])
+    assert (whole.to_dict(), str(whole)) == (shared.to_dict(), str(shared))
+
+
+@exercises
 def test_no_visible_seed_holds_the_answer(exercise: Exercise):
     """Answers that fit the questions of one seed do not fit those of another."""
-    answers = run_answers(exercise, solutions(exercise)[0].sources, setup_sources(exercise))
+    answers = run_answers(exercise, solutions(exercise)[0].sources, setup(exercise))
     told = collect(questions(exercise, 1), answers)
     for task in exercise.tasks:
         if task.kind == "code":
             one = judge_collected(exercise, told, 2).only(task.id)
             assert not one.passed, f"{task.id} asks the same for every seed"
+
+
+@pytest.mark.parametrize("answer", each("misconceptions"), ids=name_of)
+def test_a_report_says_the_same_as_text_and_page(answer):
+    report = judged(answer.name, answer.exercise, 1)
+    html = report_html(report)
+    page = well_formed(html)
+    shown = " ".join("".join(page.itertext()).split())
+    for item in report.items:
+        assert item.title in shown
+        for finding in item.findings:
+            assert finding.text in shown and finding.text in str(report)
+    assert "<script" not in html
+    data = report.to_dict()
+    assert data["points"] == report.points
+    assert [f["belief"] for t in data["tasks"] for i in t["items"] for f in i["findings"]] == [
+        f.belief for i in report.items for f in i.findings
+    ]
+
+
+def sentences(text: str) -> list[str]:
+    return [s for s in text.replace("?", ".").replace(": ", ". ").split(". ") if s]
+
+
+@exercises
+def test_findings_and_hints_are_short(exercise):
+    texts = [hint for task in exercise.tasks for hint in task.hints]
+    for answer in misconceptions(exercise):
+        texts += [f.text for item in judged(answer.name, exercise, 1).items for f in item.findings]
+    for text in texts:
+        assert max(len(s.split()) for s in sentences(text)) <= 20, text

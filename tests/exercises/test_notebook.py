@@ -168,18 +168,3 @@ def test_the_core_fits_in_half_an_hour(exercise):
     core = [task for task in exercise.tasks if task.level == "core"]
     assert sum(task.minutes for task in core) <= 30
     assert len(core) == (1 if exercise.id == "00" else 3)
-
-
-def sentences(text: str) -> list[str]:
-    return [s for s in text.replace("?", ".").replace(": ", ". ").split(". ") if s]
-
-
-@exercises
-def test_findings_and_hints_are_short(exercise):
-    from tests.exercises.bank import judged, misconceptions
-
-    texts = [hint for task in exercise.tasks for hint in task.hints]
-    for answer in misconceptions(exercise):
-        texts += [f.text for item in judged(answer.name, exercise, 1).items for f in item.findings]
-    for text in texts:
-        assert max(len(s.split()) for s in sentences(text)) <= 20, text

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from k8snetlib.grade import answering
 from k8snetlib.grade.sandbox import Fence, choose_fence, stage
 from tests.conftest import require_root, require_tool
 from tests.grade.fenced import E04, SEEDS, answers, left_behind, uid
@@ -55,8 +56,8 @@ HOSTILE = {
     "a-child-that-stays": (
         "import os, time\nif os.fork() == 0:\n os.setsid()\n while True: time.sleep(1)\n"
         "def lookup(r, d): return 'here'",
-        "answered",
-        "here",
+        "error",
+        "BlockingIOError",
     ),
     "50-megabytes-of-output": (
         "def lookup(r, d):\n for _ in range(3): print('x' * 1_000_000)\n return 'done'",
@@ -122,7 +123,7 @@ def test_a_hostile_answer(fence, name):
         assert mine["status"] == status, mine
         assert said in json.dumps(mine), mine
     if name not in ("patches-json", "patches-collect"):
-        assert [found.collected[1][task]["status"] for task in OTHERS] == ["answered"] * 4
+        assert [found.collected[1][task]["status"] for task in OTHERS] == ["answered"] * len(OTHERS)
     assert left_behind(user) == []
 
 
@@ -158,17 +159,52 @@ def test_what_can_be_seen(fence):
     assert "collect.py" in course and "incidents" not in course and "material" not in course
 
 
-@pytest.mark.root
-def test_no_rights_can_be_regained(fence):
-    source = """
+TRY = """
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
+NEWUSER, NEWNS = 0x10000000, 0x20000
+TRIES = {
+    "setuid": (0,), "chroot": (b"/work",), "unshare": (NEWUSER,), "unshare ": (NEWUSER | NEWNS,),
+    "mount": (b"x", b"/work", b"tmpfs", 0, None), "mount ": (b"x", b"/work", b"proc", 0, None),
+    "umount2": (b"/work", 2), "setns": (0, 0), "ptrace": (16, 1, 0, 0), "add_key": (),
+}
+NUMBERS = {"add_key": {"x86_64": 248, "aarch64": 217}}
 def lookup(routes, dst):
-    tried = [libc.setuid(0), libc.mount(b"x", b"/work", b"tmpfs", 0, None), libc.chroot(b"/work")]
+    tried = {}
+    for name, args in TRIES.items():
+        call = getattr(libc, name.strip(), None)
+        if name in NUMBERS:
+            args = (NUMBERS[name][os.uname().machine], b"user", b"x", b"x", 1, -2)
+            call = libc.syscall
+        tried[name] = [call(*args), os.strerror(ctypes.get_errno())]
     return [tried, libc.prctl(39, 0, 0, 0, 0), os.getgroups()]
 """
-    found = answers(fence, source, uid()).collected[1]["04.lookup"]
-    assert found["calls"][0]["value"] == [[-1, -1, -1], 1, []]
+
+
+@pytest.mark.root
+def test_no_rights_can_be_regained(fence):
+    """Nor can a user namespace be made, in which an answer would be root of its own."""
+    found = answers(fence, TRY, uid()).collected[1]["04.lookup"]
+    tried, no_new_privileges, groups = found["calls"][0]["value"]
+    assert set(map(tuple, tried.values())) == {(-1, "Operation not permitted")}, tried
+    assert (no_new_privileges, groups) == (1, [])
+
+
+@pytest.mark.root
+def test_a_child_has_nothing_to_say(fence, monkeypatch):
+    """Even where processes are allowed, one that falls out of the learner's code is silent."""
+    monkeypatch.setattr(answering, "LIMITS", answering.LIMITS | {"NPROC": 4})
+    source = "import os\nchild = os.fork() == 0\ndef lookup(r, d): return child"
+    user = uid()
+    found = answers(fence, source, user)
+    assert found.stopped == ""
+    for seed in SEEDS:
+        calls = found.collected[seed]["04.lookup"]["calls"]
+        assert {call.get("value") for call in calls if "value" in call} == {False}
+        assert [found.collected[seed][task]["status"] for task in OTHERS] == ["answered"] * len(
+            OTHERS
+        )
+    assert left_behind(user) == []
 
 
 @pytest.mark.root

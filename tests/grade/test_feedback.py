@@ -13,6 +13,7 @@ from k8snetlib.grade.feedback import feedback_html, feedback_markdown, page_name
 from k8snetlib.grade.record import STATUSES, Graded
 from tests.grade.records import E00, E04, broken, failed, graded, with_items
 
+FULL, ITEMS = E04.points, len(E04.items)
 LOST = "One of them is right in the notebook's check, but not on other clusters."
 
 
@@ -31,11 +32,11 @@ def seeds_differ(record: Graded, item_id: str) -> Graded:
 @pytest.mark.parametrize(
     ("record", "said"),
     [
-        (graded("ada"), ["35 of 35 points.", "20 of 20 visible items right."]),
-        (graded("ada", "FIRST_MATCH__top_down"), ["32 of 35 points.", "19 of 20 visible items right."]),
-        (graded("ada", "stub"), ["0 of 35 points.", "0 of 20 visible items right."]),
-        (seeds_differ(graded("ada"), "04.lookup.default"), ["33 of 35 points.", "20 of 20 visible items right.", LOST]),
-        (broken(graded("ada"), "04.lookup.default"), ["33 of 35 points.", "20 of 20 visible items right.", "A check of ours broke. The points are not final: a person looks at it."]),
+        (graded("ada"), [f"{FULL} of {FULL} points.", f"{ITEMS} of {ITEMS} visible items right."]),
+        (graded("ada", "FIRST_MATCH__top_down"), [f"{FULL - 3} of {FULL} points.", f"{ITEMS - 1} of {ITEMS} visible items right."]),
+        (graded("ada", "stub"), [f"0 of {FULL} points.", f"0 of {ITEMS} visible items right."]),
+        (seeds_differ(graded("ada"), "04.lookup.default"), [f"{FULL - 2} of {FULL} points.", f"{ITEMS} of {ITEMS} visible items right.", LOST]),
+        (broken(graded("ada"), "04.lookup.default"), [f"{FULL - 2} of {FULL} points.", f"{ITEMS} of {ITEMS} visible items right.", "A check of ours broke. The points are not final: a person looks at it."]),
     ],
     ids=["full", "one-belief", "stub", "other-clusters", "our-fault"],
 )  # fmt: skip

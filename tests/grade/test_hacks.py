@@ -18,13 +18,14 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from k8snetlib.grade.record import STATUSES, Graded, read_records
-from tests.conftest import require_tool
+from tests.conftest import require_root, require_tool
 from tests.exercises import bank
 from tests.grade.mutants import mutant
 from tests.grade.records import E04
@@ -37,6 +38,17 @@ EXPECTED = tomllib.loads((HACKS / "expected.toml").read_text())
 HONEST = ("aaa", "mmm", "zzz")
 EVIL_NAME = "=cmd|' 'C calc'!A1"
 FUZZED = 10
+#: What is also tried behind the second fence: all that attacks a fence. K8SNET_EVERY_HACK=1: all.
+AT_THE_FENCE = (
+    "becomes_root", "child_answers", "closes_every_fd", "daemon", "fills_the_disk",
+    "floods_every_fd", "forged_end", "fork_bomb", "imports_the_checks", "kill_parent", "kill_uids",
+    "looks_at_callers", "opens_a_socket", "os_exit", "own_namespaces", "reads_gradebook",
+    "reads_processes", "reads_solutions", "segfault", "starts_programs", "takes_3_gb",
+    "threads_outlive", "writes_outside",
+)  # fmt: skip
+SAMPLE = sorted(EXPECTED if os.environ.get("K8SNET_EVERY_HACK") else AT_THE_FENCE)
+#: All that the second fence needs from outside; without bubblewrap it is chosen.
+PROGRAMS = ("unshare", "setpriv", "env", "sh")
 #: The whole run took 80 to 130 s where this was written; a hang would take for ever.
 LONGEST = 600
 CANARY = "k8snet-hack-canary"
@@ -87,11 +99,36 @@ def processes(nonce: str, out: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The whole bank behind bubblewrap."""
     require_tool("bwrap")
-    root = tmp_path_factory.mktemp("hacks")
+    return graded_class(tmp_path_factory.mktemp("hacks"), EXPECTED, os.environ["PATH"])
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """``SAMPLE`` behind namespaces that were made by hand, as where bubblewrap is missing."""
+    require_root()
+    root = tmp_path_factory.mktemp("sample")
+    (root / "bin").mkdir()
+    for name in PROGRAMS:
+        (root / "bin" / name).symlink_to(require_tool(name))
+    return graded_class(root, SAMPLE, str(root / "bin"))
+
+
+@pytest.fixture(params=["run", "second"], ids=["bubblewrap", "namespaces"])
+def either(request: pytest.FixtureRequest) -> Run:
+    """Each of the two runs."""
+    found: Run = request.getfixturevalue(request.param)
+    return found
+
+
+def graded_class(root: Path, hacks: Iterable[str], path: str) -> Run:
+    """These hacks, honest and fuzzed neighbours, in one run of the grader."""
     given, out, home = root / "class", root / "out", root / "home"
-    shutil.copytree(HACKS, given)
+    given.mkdir()
     home.mkdir()
+    for name in hacks:
+        shutil.copy(HACKS / f"{name}.ipynb", given)
     full = bank.solutions(E04)[0].sources
     first = next(a for a in bank.misconceptions(E04) if a.name == "FIRST_MATCH__top_down").sources
     for name in HONEST:
@@ -105,7 +142,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     command = [sys.executable, "-m", "k8snetlib", "grade", str(given), "--out", str(out)]
     subprocess.run(
         [*command, "--seed", "1", "--jobs", "2"],
-        env=os.environ | {"HOME": str(home), "TMPDIR": str(home), "K8SNET_HACK_RUN": nonce},
+        env=os.environ | {"HOME": str(home), "TMPDIR": str(home), "K8SNET_HACK_RUN": nonce, "PATH": path},
         timeout=LONGEST, check=False, capture_output=True, cwd=home,
     )  # fmt: skip
     seconds, left = time.monotonic() - began, processes(nonce, out)
@@ -129,7 +166,18 @@ def test_the_bank_is_whole() -> None:
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_a_hack_earns_nothing_unearned(run: Run, name: str) -> None:
-    record = run.records[name]
+    earns_what_it_should(run.records[name], name)
+    assert run.records[name].isolation.startswith("bubblewrap")
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("name", SAMPLE)
+def test_nor_behind_the_second_fence(second: Run, name: str) -> None:
+    earns_what_it_should(second.records[name], name)
+    assert second.records[name].isolation.startswith("kernel namespaces")
+
+
+def earns_what_it_should(record: Graded, name: str) -> None:
     assert (record.points, record.status in EXPECTED[name]["status"]) == (
         EXPECTED[name]["earns"],
         True,
@@ -138,7 +186,8 @@ def test_a_hack_earns_nothing_unearned(run: Run, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HONEST)
-def test_an_honest_neighbour_is_not_disturbed(run: Run, name: str) -> None:
+def test_an_honest_neighbour_is_not_disturbed(either: Run, name: str) -> None:
+    run = either
     full, first = run.records[f"{name}_full"], run.records[f"{name}_first"]
     assert (full.status, full.points) == ("graded", E04.points)
     expected = bank.judged("FIRST_MATCH__top_down", E04, 1).vector
@@ -165,7 +214,8 @@ def test_nobody_is_lost(run: Run) -> None:
     assert len(list((run.out / "feedback").glob("*.html"))) == len(rows) == len(run.records)
 
 
-def test_nothing_is_left(run: Run) -> None:
+def test_nothing_is_left(either: Run) -> None:
+    run = either
     assert run.processes == []
     assert run.changed == [] and list(run.home.iterdir()) == []
     assert not [path for path in run.out.iterdir() if path.name.startswith(".")]
@@ -178,5 +228,5 @@ def test_no_script_of_a_stranger_is_in_a_page(run: Run) -> None:
         assert "<script" not in page.read_text(encoding="utf-8"), page.name
 
 
-def test_it_did_not_hang(run: Run) -> None:
-    assert run.seconds < LONGEST / 2
+def test_it_did_not_hang(either: Run) -> None:
+    assert either.seconds < LONGEST / 2

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from k8snetlib.course import notebook
 from k8snetlib.course.notebook import BadNotebook, answer_sources
-from k8snetlib.grade.intake import digest, exercise_of, read_bytes, read_cells
+from k8snetlib.grade.intake import digest, read_bytes, read_cells
+from k8snetlib.grade.marks import SEVERAL, exercise_in_notebook
 from k8snetlib.grade.record import STATUSES
 from tests.exercises.bank import EXERCISES
 
@@ -90,15 +90,17 @@ def test_an_old_format_keeps_its_answers(version):
     [
         (["# answer: 04.lookup\n"], "04"),
         (["\n# answer: 04.lookup\n", "# answer: 00.first", "# answer: 04.headers"], "04"),
-        (["# answer: 04.lookup", "# answer: 00.first"], None),
-        (["print(1)"], None),
-        ([], None),
+        (["# answer: 04.lookup", "# answer: 00.first"], SEVERAL),
+        (["# answer: 99.lookup", "# answer: 00.first"], "00"),
+        (["print(1)"], ""),
+        ([], ""),
     ],
-    ids=["one", "most", "tie", "none", "empty"],
+    ids=["one", "most", "tie", "unknown", "none", "empty"],
 )
-def test_which_exercise(sources, exercise):
-    cells = [notebook.Cell("x", "code", source, "", "") for source in sources]
-    assert exercise_of(cells) == exercise
+def test_which_exercise(tmp_path, sources, exercise):
+    path = tmp_path / "x.ipynb"
+    path.write_text(json.dumps({"nbformat": 4, "cells": [{"source": text} for text in sources]}))
+    assert exercise_in_notebook(path, ["00", "04"]) == exercise
 
 
 def test_a_digest_knows_where_a_part_ends():

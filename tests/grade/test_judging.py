@@ -141,11 +141,21 @@ def test_one_session_judges_many(tmp_path):
             cases.append(case)
             expected[case.key] = judge(exercise, values, 9).points
 
+    ran: set[str] = set()
+
+    def note(cells: dict[str, str]) -> dict[str, str]:
+        ran.update(cells)
+        return cells
+
     async def run() -> dict[str, int]:
         return {
-            case.key: bench.report(case, cells)["points"]
+            case.key: bench.report(case, note(cells))["points"]
             async for case, cells in bench.session(cases)
         }
 
     assert asyncio.run(run()) == expected
     assert len(set(expected.values())) > 2
+    needed = {f"setup-{e.id}" for e in (E00, E04)}
+    assert ran == needed | {
+        f"chk-{t.id}".replace(".", "-").replace("_", "-") for e in (E00, E04) for t in e.tasks
+    }, "stubs and hints do not run"

@@ -156,12 +156,14 @@ def leaked_addresses(dice: Random) -> Scene:
     leaked = [ip for n in range(2, 15) if (ip := f"{start}.{n}") not in living]
     for ip in leaked:
         broken[node].files[f"{CNI}/{ip}"] = f"{dice.getrandbits(256):064x}\r\neth0"
-    late = Pod("late", node, "", (Container("late", (Listen("tcp", 8080),)),), labels=LATE)
-    for one in (cluster, broken):
-        api_server(one.network).put(late)
+    for name in ("late", "later"):
+        pod = Pod(name, node, "", (Container(name, (Listen("tcp", 8080),)),), labels=LATE)
+        for one in (cluster, broken):
+            api_server(one.network).put(pod)
     senders = [a_pod_on(cluster, other, dice).name for other in other_nodes(cluster, node)]
-    probes = tuple(Probe(Flow(one, "late"), NOBODY) for one in senders)
-    words = {"node": node, "files": " ".join(f"{CNI}/{ip}" for ip in leaked), "sender": senders[0]}
+    probes = tuple(Probe(Flow(one, name), NOBODY) for name in ("late", "later") for one in senders)
+    words = {"node": node, "files": " ".join(f"{CNI}/{ip}" for ip in leaked), "sender": senders[0],
+             "first": f"{CNI}/{leaked[0]}", "living": f"{CNI}/{min(living)}"}  # fmt: skip
     return Scene(cluster, broken, probes, words)
 
 
@@ -297,9 +299,9 @@ FAULTS = (
     ),
     Fault(
         "leaked-addresses",
-        "A pod that never starts",
-        "Our new pod late waits since hours: ContainerCreating. It must run on {node}. There are "
-        "only a few pods on {node}, and those run well. {node} crashed twice last week.",
+        "Two pods that never start",
+        "Our new pods late and later have waited for hours: ContainerCreating. They must run on "
+        "{node}. There are only a few pods on {node}, and those run well. {node} crashed twice.",
         "leaked-addresses",
         PATH,
         {

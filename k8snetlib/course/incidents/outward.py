@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from k8snetlib.course.incidents.causes import OUT, SERVICE
-from k8snetlib.course.incidents.clusters import a_pod_on, pods_on, range_of, typed, whole
+from k8snetlib.course.incidents.clusters import a_pod_on, ip_of, pods_on, range_of, typed, whole
 from k8snetlib.course.incidents.fault import Fault, Probe, Scene
 from k8snetlib.course.incidents.flows import Flow
 
@@ -31,7 +31,8 @@ def no_masquerade(dice: Random) -> Scene:
         Probe(Flow(a_pod_on(cluster, node, dice).name, "ext"), "lost", "ext", "no route")
         for node in nodes
     )
-    words = {"node": nodes[0], "other": nodes[1], "pod": probes[0].flow.source}
+    words = {"node": nodes[0], "other": nodes[1], "pod": probes[0].flow.source,
+             "nodeip": ip_of(cluster, nodes[0])}  # fmt: skip
     return Scene(cluster, broken, probes, words)
 
 

@@ -308,7 +308,7 @@ FAULTS = (
     ),
     Fault(
         "hairpin",
-        "A pod that cannot call itself",
+        "About every third call hangs",
         "{pod} calls backend-svc, and about every third call hangs. The same happens in its "
         "neighbour. Calls from all other pods work every time.",
         "hairpin-off",

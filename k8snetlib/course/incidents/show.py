@@ -4,6 +4,9 @@ prompt, and the answer cell's text.
 ``console = incident("04.public_ip")`` shows the ticket and gives the prompt over the broken
 cluster. ``console.answer("one-public-ip")`` prints the source of the answer cell: the commands that
 change something, as text. It is pasted there, so that the notebook holds the answer.
+
+An incident of no task (``incident("one-range")``, ``on_call(7)``) is judged by the console itself:
+``console.check("one-docker0-range")``.
 """
 
 from __future__ import annotations
@@ -12,16 +15,23 @@ from html import escape
 from typing import Any, NamedTuple
 
 from k8snetlib.cluster import Cluster
-from k8snetlib.course.exercise import find_exercise
+from k8snetlib.course.exercise import Task, find_exercise
 from k8snetlib.course.incidents.catalogue import FAULTS, fault
 from k8snetlib.course.incidents.causes import CAUSES
-from k8snetlib.course.incidents.items import Check, filled_in, scene
+from k8snetlib.course.incidents.items import Check, filled_in, incident_items, scene
 from k8snetlib.course.incidents.repair import only_looks
+from k8snetlib.course.judge import judge_task
 from k8snetlib.course.notebook import first_line
 from k8snetlib.course.page import card
-from k8snetlib.errors import UnknownName, unknown_name
+from k8snetlib.course.plain import to_plain
+from k8snetlib.course.report import Report
+from k8snetlib.course.rubric import Item
+from k8snetlib.errors import BadCommand, UnknownName, unknown_name
 from k8snetlib.views.console import read_script
 from k8snetlib.views.prompt import Prompt
+
+#: In place of a task's id, where there is none.
+PRACTICE = "practice"
 
 
 class Ticket(NamedTuple):
@@ -75,11 +85,35 @@ class Source(NamedTuple):
 
 class Incident(Prompt):
     """The prompt over a broken cluster. Parameters: ``cluster`` is broken; ``ticket`` says what the
-    user saw; ``task_id`` and ``name`` are those of the answer (empty: it belongs to no task)."""
+    user saw; ``items`` judge a repair; ``task_id`` and ``name`` are those of the answer (empty: it
+    belongs to no task)."""
 
-    def __init__(self, cluster: Cluster, ticket: Ticket, task_id: str = "", name: str = "") -> None:
+    def __init__(
+        self, cluster: Cluster, ticket: Ticket, items: tuple[Item, ...],
+        task_id: str = "", name: str = "",
+    ) -> None:  # fmt: skip
         super().__init__(cluster, cluster.nodes[0])
-        self.ticket, self.task_id, self.name = ticket, task_id, name or "repair"
+        self.ticket, self.items = ticket, items
+        self.task_id, self.name = task_id, name or "repair"
+
+    def check(self, cause: str) -> Report:
+        """Judges the cause and what was typed so far, for an incident that belongs to no task.
+
+        Nothing is recorded. Raises ``BadCommand`` for a task's incident: its answer cell is what
+        counts.
+        """
+        if self.task_id:
+            raise BadCommand(
+                f"This is the incident of {self.task_id}.",
+                f'Paste .answer("{cause}") into its answer cell, then check("{self.task_id}").',
+            )
+        points = sum(item.points for item in self.items)
+        task = Task(
+            PRACTICE, self.ticket.title, "value", self.name, points, 0, "stretch", (), (),
+            self.items,
+        )  # fmt: skip
+        told = {"status": "answered", "value": {"cause": cause, "script": self.script()}}
+        return Report(PRACTICE, self.ticket.title, (judge_task(task, to_plain(told), 1),), 1)
 
     def answer(self, cause: str) -> Source:
         """The source of the answer cell: the cause, and the commands that changed something.
@@ -123,7 +157,8 @@ def incident(which: str, *, number: int = 1) -> Incident:
     from k8snetlib.course.checking import show
 
     show(ticket)
-    return Incident(of.broken.clone(), ticket, task_id, name)
+    items = incident_items(PRACTICE, which, number=number)
+    return Incident(of.broken.clone(), ticket, items, task_id, name)
 
 
 def _of_task(task_id: str) -> tuple[str, int, str]:

@@ -12,6 +12,7 @@ from k8snetlib.flannel.link import NET_CONF
 from k8snetlib.flannel.options import DEFAULTS
 from k8snetlib.kube.api import Pod, Service, Workload
 from k8snetlib.kube.apiserver import api_server
+from k8snetlib.kube.cni.host_local import DATA_DIR
 from k8snetlib.kube.controllers import owns
 from k8snetlib.kube.proxy.daemon import CONFIG
 
@@ -51,6 +52,12 @@ def state(cluster: Cluster) -> State:
     for workload in workloads:
         found["workload", workload.namespace, workload.name] = workload
     for pod in pods:
+        if pod.node in cluster.network.netns and pod.name not in passing:
+            files = cluster[pod.node].files
+            held = [path for path in files if path.startswith(f"{DATA_DIR}/")]
+            if any(path.endswith(f"/{pod.ip}") for path in held):
+                # Who takes this away lets another pod have the address as well.
+                found["file", pod.node, f"the file of {pod.name}'s address"] = True
         if pod.name not in passing:
             found["pod", pod.namespace, pod.name] = (pod.labels, pod.node)
     return found

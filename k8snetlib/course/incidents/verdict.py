@@ -157,6 +157,11 @@ def _harm(flow: Flow, before: Seen, soon: Seen, should: Seen) -> Finding | None:
     if before.ends == soon.ends:
         return None  # the fault itself, still there
     if soon.fates == should.fates:
+        if {source for _, _, source in soon.ends} == {flow.source}:
+            text = (
+                f"The receiver now sees the sender's own address: {flow}. It should see a node's."
+            )
+            return Finding(text, BROKE, soon.exchange)
         text = (
             f"The receiver now sees another source address: {flow}. "
             "You seem to think that a masquerade is a repair. It hides who speaks."

@@ -64,6 +64,11 @@ def beliefs(found) -> tuple[str | None, str | None, str | None]:
         ("bridge-nf", MASQ.replace("node1", "{node}"), ("", "MASQ_HIDES", "")),
         ("etcd-cut", "{node}$ systemctl restart flanneld", ("NO_REPAIR", None, None)),
         ("dns-first", "{node}$ systemctl restart flanneld", ("NO_REPAIR", None, None)),
+        ("no-masquerade", "router$ ip route add 10.1.0.0/16 via {nodeip}",
+         ("HALF_REPAIRED", "BROKE_OTHERS", "")),
+        ("leaked-addresses", f"{EXPERT}\n{{node}}$ rm {{living}}", ("", "CHANGED_OTHERS", "")),
+        ("leaked-addresses", "{node}$ rm {first}\n{node}$ systemctl restart kubelet",
+         ("HALF_REPAIRED", "", "")),
     ],
 )  # fmt: skip
 def test_a_repair_is_judged(fault_id, script, found):

@@ -12,8 +12,8 @@ def first_wrong_hop(expected, actual):
 halve = {"a": "SERVICE", "b": "ENDPOINTS", "c": "OVERLAY", "d": "SIZE"}
 
 
-# answer: 13.rack
-rack = {
+# answer: 13.ticket1
+ticket1 = {
     "cause": "stale-route",
     "script": """
 node1$ ip route del 10.1.20.0/25 via 192.168.66.14
@@ -22,8 +22,8 @@ node1$ ip route del 10.1.30.0/25 via 192.168.66.14
 }
 
 
-# answer: 13.morning
-morning = {
+# answer: 13.ticket2
+ticket2 = {
     "cause": "cut-from-etcd",
     "script": """
 node2$ systemctl start etcd-tunnel
@@ -32,8 +32,8 @@ node2$ systemctl restart flanneld
 }
 
 
-# answer: 13.names
-names = {
+# answer: 13.ticket3
+ticket3 = {
     "cause": "kube-proxy-stopped",
     "script": """
 node3$ systemctl start kube-proxy
@@ -41,8 +41,8 @@ node3$ systemctl start kube-proxy
 }
 
 
-# answer: 13.third_call
-third_call = {
+# answer: 13.ticket4
+ticket4 = {
     "cause": "hairpin-off",
     "script": """
 node2$ bridge link set dev veth-backend-b hairpin on
@@ -51,8 +51,8 @@ node2$ bridge link set dev veth-backend hairpin on
 }
 
 
-# answer: 13.internet
-internet = {
+# answer: 13.ticket5
+ticket5 = {
     "cause": "no-masquerade",
     "script": """
 node1$ sed -i 's/OPTIONS="/OPTIONS="--ip-masq /' /etc/default/flanneld

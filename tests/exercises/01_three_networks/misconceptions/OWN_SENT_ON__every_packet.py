@@ -1,0 +1,15 @@
+"""Every packet goes through POSTROUTING.
+
+finds: 01.pairs.own OWN_SENT_ON
+"""
+
+# answer: 01.pairs
+pairs = {
+    "web1": {"seen": "10.1.15.2", "rule": 2},
+    "backend": {"seen": "10.1.15.2", "rule": 2},
+    "node1": {"seen": "10.1.15.2", "rule": 2},
+    "node2": {"seen": "192.168.66.11", "rule": 5},
+    "ext": {"seen": "192.168.66.11", "rule": 5},
+    "counter": 1,
+    "docker": {"seen": "10.1.15.0", "rule": 2},
+}

@@ -1,0 +1,15 @@
+"""0.0.0.0 means everything.
+
+finds: 02.sockets.clash ANY_PORT
+"""
+
+# answer: 02.sockets
+sockets = {
+    "local": {"outcome": "delivered", "socket": "127.0.0.1:9000"},
+    "own": {"outcome": "refused", "socket": "none"},
+    "peer": {"outcome": "refused", "socket": "none"},
+    "neighbour": {"outcome": "refused", "ends_in": "web2"},
+    "declared": {"outcome": "refused", "socket": "none"},
+    "undeclared": {"outcome": "delivered", "socket": "0.0.0.0:80"},
+    "clash": {"any80": "web", "local80": "web", "any8080": "web"},
+}
