@@ -50,7 +50,7 @@ def submissions(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory) -> Iterator[Any]:
+def workers(tmp_path_factory) -> Iterator[Any]:
     """Two workers, each a process with a nanny that starts it again."""
     settings = {
         "distributed.scheduler.allowed-failures": 1,
@@ -65,6 +65,14 @@ def cluster(tmp_path_factory) -> Iterator[Any]:
         ) as made,
     ):  # fmt: skip
         yield made
+        made.close(timeout=60)  # a worker may have to finish what nobody waits for
+
+
+@pytest.fixture
+def cluster(workers) -> Any:
+    """The cluster, when all that a test before this one killed is there again."""
+    assert wait_until(lambda: len(workers.scheduler.workers) == 2, 60)
+    return workers
 
 
 def class_of(submissions: Path, out: Path) -> run.Class:
