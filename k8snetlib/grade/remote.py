@@ -121,6 +121,8 @@ def _first_line(error: BaseException) -> str:
 def _present(client: Any, order: Order) -> dict[str, str]:
     """Each worker's isolation, by its address; raises if one of them does not fit."""
     answers: dict[str, Any] = client.run(present, order, on_error="return")
+    if not answers:
+        raise BadCluster("The workers of the Dask cluster have just gone.", "Try again.")
     for address, answer in sorted(answers.items()):
         where = f"The Dask worker at {address}"
         if isinstance(answer, NoFence):
