@@ -1,7 +1,10 @@
-"""The rubric of 08.refused: a broken cluster, to be repaired at the prompt."""
+"""The rubrics of 08.refused and 08.hangs: two broken clusters, to be repaired at the prompt."""
 
 from __future__ import annotations
 
 from k8snetlib.course.incidents import incident_items
 
-ITEMS = incident_items("08.refused", "target-port")
+ITEMS = (
+    *incident_items("08.refused", "target-port"),
+    *incident_items("08.hangs", "bridge-nf", points=3, halves=False),
+)

@@ -33,6 +33,8 @@ PARTS = (
 
 #: In place of the last two, where they are one.
 TOGETHER = ("clean", "Nothing else broke, nothing hides the fault, and it lasts")
+#: In place of the last three, where no half of the fault can be repaired.
+WHOLE = ("repaired", "The symptom is gone, nothing else broke, and it lasts")
 
 
 @lru_cache(maxsize=64)
@@ -66,11 +68,12 @@ class Check:
         if not isinstance(script, str):
             return fail("The script must be a text: the lines that the prompt gives.")
         found = verdict(self.fault_id, self.number, script)
-        findings: Findings = getattr(found, self.part)
+        whole = found.gone or (*found.clean, *found.lasting)
+        findings: Findings = whole if self.part == WHOLE[0] else getattr(found, self.part)
         if self.part == "clean" and not self.lasting and not found.gone:
             findings += found.lasting
         last = "lasting" if self.lasting else "clean"
-        if self.part == last and not (found.gone or found.clean or findings):
+        if self.part in (last, WHOLE[0]) and not (found.gone or found.clean or findings):
             right = not named_cause(self.fault_id, answer["cause"])
             return self._beside_the_expert(found.repair) if right else ()
         return findings
@@ -111,21 +114,26 @@ def named_cause(fault_id: str, cause: object) -> Findings:
 
 
 def incident_items(
-    task_id: str, fault_id: str, *, number: int = 1, points: int = 2, lasting: bool = True
-) -> tuple[Item, ...]:
+    task_id: str, fault_id: str, *, number: int = 1, points: int = 2, lasting: bool = True,
+    halves: bool = True,
+) -> tuple[Item, ...]:  # fmt: skip
     """The items of an incident, to be added to a rubric.
 
     Parameters: ``fault_id`` is one of ``FAULTS``; ``number`` which incident of that fault;
     ``points`` are those of each item. ``lasting`` False: whether the repair lasts is no item of its
-    own but a part of ``clean``, for faults that a restart of the daemons hardly touches. Raises
+    own but a part of ``clean``, for faults that a restart of the daemons hardly touches. ``halves``
+    False: the repair is one item, for faults that cannot be repaired by half. Raises
     ``UnknownName``.
     """
     fault(fault_id)
     expert = expert_paths().get(fault_id, "")
+    parts: tuple[tuple[str, str], ...] = PARTS if lasting else (*PARTS[:2], TOGETHER)
+    if not halves:
+        parts = (PARTS[0], WHOLE)
     return tuple(
         Item(
             f"{task_id}.{part}", points, title, Check(fault_id, number, part, expert, lasting),
             ("cause",) if part == "cause" else ("cause", "script"),
         )
-        for part, title in (PARTS if lasting else (*PARTS[:2], TOGETHER))
+        for part, title in parts
     )  # fmt: skip

@@ -70,3 +70,12 @@ refused = {
 node1$ kubectl patch svc backend-svc -p '{"spec":{"ports":[{"port":80,"targetPort":8080}]}}'
 """,
 }
+
+
+# answer: 08.hangs
+hangs = {
+    "cause": "bridge-nf-off",
+    "script": """
+node2$ sysctl -w net.bridge.bridge-nf-call-iptables=1
+""",
+}
