@@ -146,7 +146,7 @@ def test_broken_paths_break_in_the_kernel_too(case: str) -> None:
     for tool in ("ip", "bridge", "iptables-restore", "iptables-save", "xtables-monitor", "nft"):
         require_tool(tool)
     (backend, *commands), sends, outcomes = CASES[case]
-    cluster = warm_cluster(backend)
+    cluster = warm_cluster(backend).clone()
     for netns, command in commands:
         cluster[netns].sh(command)
     report = verify(cluster, sends)
