@@ -253,16 +253,16 @@ def pages(root: Path = ROOT) -> dict[Path, str]:
 
 def main() -> int:
     """Writes or checks."""
-    stale = [
-        path
+    stale = {
+        path: text
         for path, text in pages().items()
         if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
+    }
     for path in stale:
         print(f"{path.relative_to(ROOT)} is stale")
     if "--check" in sys.argv[1:]:
         return 1 if stale else 0
-    for path, text in pages().items():
+    for path, text in stale.items():
         path.write_text(text, encoding="utf-8")
     return 0
 
