@@ -54,7 +54,7 @@ function render({ model, el }) {
 
   function options(select, pairs) {
     const old = select.value;
-    select.replaceChildren(...pairs.map(([value, title]) => make("option", { value }, title)));
+    put(select, ...pairs.map(([value, title]) => make("option", { value }, title)));
     if (pairs.some(([value]) => value === old)) select.value = old;
   }
 
@@ -83,7 +83,7 @@ function render({ model, el }) {
 
   function show() {
     const data = model.get("data");
-    if (drawn !== data.picture) picture.replaceChildren(parsePicture(data.picture, mark));
+    if (drawn !== data.picture) put(picture, parsePicture(data.picture, mark));
     drawn = data.picture;
     options(select, data.objects.map(([key]) => [key, key]));
     fill();

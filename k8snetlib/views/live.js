@@ -8,6 +8,26 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// Makes an element's children say what the new ones say, and leaves alone what says it already: to
+// style and lay out new elements is most of what a step costs, and from step to step little changes.
+function put(element, ...children) {
+  const old = [...element.childNodes];
+  children.forEach((child, at) => {
+    const was = old[at];
+    const now = typeof child === "string" ? document.createTextNode(child) : child;
+    if (!was) element.append(now);
+    else if (was.nodeName !== now.nodeName) was.replaceWith(now);
+    else if (!(now instanceof Element)) {
+      if (was.data !== now.data) was.data = now.data;
+    } else if (!was.isEqualNode(now)) {
+      for (const name of was.getAttributeNames()) if (!now.hasAttribute(name)) was.removeAttribute(name);
+      for (const { name, value } of now.attributes) if (was.getAttribute(name) !== value) was.setAttribute(name, value);
+      put(was, ...now.childNodes);
+    }
+  });
+  for (const extra of old.slice(children.length)) extra.remove();
+}
+
 // A picture comes as text with ids; two controls on a page must not share them.
 function parsePicture(text, mark) {
   const holder = make("div");

@@ -20,26 +20,6 @@ function makeSvg(tag, attributes = {}, ...children) {
   return element;
 }
 
-// Makes an element's children say what the new ones say, and leaves alone what says it already: to
-// style and lay out new elements is most of what a step costs, and from step to step little changes.
-function put(element, ...children) {
-  const old = [...element.childNodes];
-  children.forEach((child, at) => {
-    const was = old[at];
-    const now = typeof child === "string" ? document.createTextNode(child) : child;
-    if (!was) element.append(now);
-    else if (was.nodeName !== now.nodeName) was.replaceWith(now);
-    else if (!(now instanceof Element)) {
-      if (was.data !== now.data) was.data = now.data;
-    } else if (!was.isEqualNode(now)) {
-      for (const name of was.getAttributeNames()) if (!now.hasAttribute(name)) was.removeAttribute(name);
-      for (const { name, value } of now.attributes) if (was.getAttribute(name) !== value) was.setAttribute(name, value);
-      put(was, ...now.childNodes);
-    }
-  });
-  for (const extra of old.slice(children.length)) extra.remove();
-}
-
 function icon(name) {
   return makeSvg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, makeSvg("path", { d: ICONS[name] }));
 }
@@ -191,6 +171,7 @@ function render({ model, el }) {
   const whyTitle = make("summary", {});
   const whyBody = make("div", { class: "because", tabindex: "0", role: "group", "aria-label": "Why" });
   const whyDetails = make("details", { class: "card whybox" }, whyTitle, whyBody);
+  whyDetails.hidden = !data.packets.some((one) => one.steps.some((now) => now.why));
   const tables = make("div", { class: "card tables", tabindex: "0", role: "group", "aria-label": "Tables" });
   const panel = make("div", { class: "panel" }, make("div", { class: "card says" }, says), headers, tables, whyDetails);
   const outcome = data.foot ? make("span", {}, data.foot)
@@ -269,13 +250,15 @@ function render({ model, el }) {
     }
   }
 
-  // Stays open from step to step. It is no part of what is announced, and filled only when open.
+  // Stays open from step to step, and stays where it is: to hide it and show it again costs more
+  // than all the words of a step. It is no part of what is announced, and filled only when open.
   function showWhy() {
     const why = steps()[step].why;
-    whyDetails.hidden = !why;
-    if (!why) return;
-    whyTitle.textContent = why.chains.length ? "Why? Show me the rules" : "Why? Show me the entry";
-    put(whyBody, ...(whyDetails.open ? whyBox(why) : []));
+    const titles = why ? (why.chains.length ? "Why? Show me the rules" : "Why? Show me the entry") : "Why? No entry decided";
+    put(whyTitle, titles);
+    whyTitle.classList.toggle("none", !why);
+    if (!whyDetails.open) return;
+    put(whyBody, ...(why ? whyBox(why) : [make("p", {}, "This step asked no table, route or rule.")]));
   }
 
   function showTables() {

@@ -81,8 +81,8 @@ function render({ model, el }) {
     const now = cell.ways[way];
     const facts = make("dl", {});
     for (const [name, words] of now.facts) facts.append(make("dt", {}, name), make("dd", {}, words));
-    says.replaceChildren(make("p", { class: "name" }, cell.name), make("p", {}, now.title), facts);
-    rules.replaceChildren(...now.rules.map(ruleItem));
+    put(says, make("p", { class: "name" }, cell.name), make("p", {}, now.title), facts);
+    put(rules, ...now.rules.map(ruleItem));
     why.hidden = !now.rules.length;
     ink.innerHTML = now.ink;
     desc.textContent = `${now.words}. ${standing}`;
@@ -106,7 +106,7 @@ function render({ model, el }) {
       if (other !== null) td.setAttribute("aria-selected", String(other === n));
     }
     const { ways } = data.cells[n];
-    select.replaceChildren(...ways.map((one, at) => make("option", { value: at }, one.title)));
+    put(select, ...ways.map((one, at) => make("option", { value: at }, one.title)));
     which.hidden = ways.length < 2;
     showWay();
   }

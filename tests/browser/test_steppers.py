@@ -107,7 +107,8 @@ def test_why_by_mouse(page, exchange):
     player.locator("select").select_option(str(exchange.request_at))
     for _ in range(2):
         player.get_by_role("button", name="Step forward").click()
-    assert player.locator(".whybox").is_hidden()  # it waits for an answer: no entry decided
+    summary = player.locator(".whybox summary")  # it waits for an answer
+    assert summary.inner_text() == "Why? No entry decided"
     player.get_by_role("button", name="Step back").click()
     details = player.locator("details.whybox")
     if not details.evaluate("details => details.open"):
