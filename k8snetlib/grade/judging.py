@@ -2,7 +2,7 @@
 
 ``Bench`` lays a copy of each exercise into the work folder and remembers its hash. For every
 submission there is a folder with the pristine notebook and ``answers.json`` (``course.graded``).
-A session runs many of them, one after the other.
+A session runs many of them, one after the other (``standby``, ``session``).
 
 Points need two witnesses that agree: nbval's outcome of the check cell (exactly *passed* or
 *failed*; not skipped, xfail or xpass), and the record that the check left, with this run's nonce.
@@ -20,6 +20,7 @@ import os
 import secrets
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
@@ -50,10 +51,12 @@ class Case(NamedTuple):
 
 
 class Bench:
-    """Where judging happens: pristine copies of the exercises in ``work``."""
+    """Where judging happens: pristine copies of the exercises in the new folder ``work``."""
 
     def __init__(self, work: Path, exercises: Sequence[Exercise]) -> None:
+        work.mkdir()
         self.work = work
+        self.ready: list[_Session] = []
         self.hashes: dict[str, str] = {}
         self.check_cells: dict[str, dict[str, str]] = {}
         (work / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
@@ -80,13 +83,24 @@ class Bench:
         (folder / DATA).write_text(json.dumps(data), encoding="utf-8")
         return case
 
+    def warm(self, count: int) -> None:
+        """Starts sessions that will be needed, so that they are ready then."""
+        for _ in range(count):
+            self.ready.append(_start(self.work))
+
+    def close(self) -> None:
+        """Ends the sessions that were not needed."""
+        while self.ready:
+            self.ready.pop().dismiss()
+
     async def session(self, cases: Sequence[Case]) -> AsyncIterator[tuple[Case, dict[str, str]]]:
         """Runs the cases' notebooks in one session; yields each case with its cells' outcomes.
 
         A case that the session did not come to is not yielded.
         """
         by_key = {case.key: case for case in cases}
-        async for line in _session(self.work, [case.folder / NOTEBOOK for case in cases]):
+        session = self.ready.pop() if self.ready else _start(self.work)
+        async for line in session.run([case.folder / NOTEBOOK for case in cases]):
             case = by_key.pop(line["folder"], None)
             if case is not None:
                 yield case, line["cells"]
@@ -139,54 +153,70 @@ def _record(case: Case, task_id: str) -> dict[str, Any]:
     return dict(task)
 
 
-async def _session(work: Path, notebooks: Sequence[Path]) -> AsyncIterator[dict[str, Any]]:
-    """The lines of one pytest session over ``notebooks`` (see ``session``)."""
-    reader, writer = os.pipe()
-    process = None
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *_command(work), *map(str, notebooks), cwd=work, env=_environment(work, writer),
-            pass_fds=[writer], start_new_session=True, stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        os.close(writer)
-        writer = -1
-        stream = asyncio.StreamReader(limit=1_000_000)
-        loop = asyncio.get_running_loop()
-        pipe = os.fdopen(reader, "rb", buffering=0)
-        reader = -1
-        transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(stream), pipe
-        )
+class _Session(NamedTuple):
+    """A session's process, ready for notebooks, and where its lines come from."""
+
+    process: subprocess.Popen[bytes]
+    reader: int
+
+    async def run(self, notebooks: Sequence[Path]) -> AsyncIterator[dict[str, Any]]:
+        """Runs the notebooks and yields the session's lines (see ``session``)."""
+        with os.fdopen(self.reader, "rb", buffering=0) as pipe:
+            try:
+                self._tell(json.dumps([str(path) for path in notebooks]) + "\n")
+                stream = asyncio.StreamReader(limit=1_000_000)
+                transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+                    lambda: asyncio.StreamReaderProtocol(stream), pipe
+                )
+                try:
+                    with contextlib.suppress(TimeoutError):
+                        while line := await asyncio.wait_for(stream.readline(), SILENCE):
+                            yield json.loads(line)
+                finally:
+                    transport.close()
+            finally:
+                await asyncio.to_thread(self._stop)
+
+    def dismiss(self) -> None:
+        """Ends it without notebooks."""
+        os.close(self.reader)
+        self._tell("")
+        self._stop()
+
+    def _tell(self, line: str) -> None:
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), self.process.stdin as pipe:
+            pipe.write(line.encode())
+
+    def _stop(self) -> None:
+        """Waits for a session that is about to end; ends it otherwise. Its kernel follows."""
         try:
-            with contextlib.suppress(TimeoutError):
-                while line := await asyncio.wait_for(stream.readline(), SILENCE):
-                    yield json.loads(line)
-        finally:
-            transport.close()
-    finally:
-        for fd in (reader, writer):
-            if fd >= 0:
-                os.close(fd)
-        if process is not None:
-            await _stop(process)
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    """Waits for a session that is about to end; ends it otherwise. Its kernel follows."""
-    try:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), 10)
-    finally:
-        if process.returncode is None:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def _start(work: Path) -> _Session:
+    reader, writer = os.pipe()
+    try:
+        process = subprocess.Popen(
+            _command(work), cwd=work, env=_environment(work, writer), pass_fds=[writer],
+            start_new_session=True, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    except BaseException:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+    return _Session(process, reader)
 
 
 def _command(work: Path) -> list[str]:
     return [
-        sys.executable, "-m", "pytest", "-q", "--color=no", "--noconftest",
+        sys.executable, "-m", "k8snetlib.grade.standby", "-q", "--color=no", "--noconftest",
         "-c", str(work / "pytest.ini"), "--rootdir", str(work),
         "-p", "no:cacheprovider", "-p", "nbval.plugin", "-p", "k8snetlib.course.nbval_plugin",
         "-p", "k8snetlib.grade.session",

@@ -20,7 +20,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -136,12 +136,14 @@ def grade(
     """
     site = work / "site"
     site.mkdir()
-    fence = choose_fence(stage(site), weak=group.weak)
-    books = Books(group, tell, fence.text)
-    ready(fence)
-    uids = free_uids(group.jobs + SLOW_PLACES)
-    line = Line(ask(group.exercises, books.seeds), fence, work / "judging", group.jobs, uids)
-    asyncio.run(line.all(group.rows, books.take_in, books.enter))
+    with closing(Bench(work / "judging", group.exercises)) as bench:
+        bench.warm(min(group.jobs, len(group.rows)))
+        fence = choose_fence(stage(site), weak=group.weak)
+        books = Books(group, tell, fence.text)
+        ready(fence)
+        uids = free_uids(group.jobs + SLOW_PLACES)
+        line = Line(ask(group.exercises, books.seeds), fence, bench, group.jobs, uids)
+        asyncio.run(line.all(group.rows, books.take_in, books.enter))
     return in_order(books.done), fence
 
 
@@ -235,16 +237,15 @@ class _Open(NamedTuple):
 class Line:
     """The way of submissions through answers and judging, ``jobs`` at a time.
 
-    ``work`` is a folder to be made. As root, answers run under one of ``uids`` each; those may be
-    as many as ``jobs`` and ``SLOW_PLACES``.
+    As root, answers run under one of ``uids`` each; those may be as many as ``jobs`` and
+    ``SLOW_PLACES``.
     """
 
     def __init__(
-        self, asked: Mapping[str, Asked], fence: Fence, work: Path, jobs: int, uids: list[int]
+        self, asked: Mapping[str, Asked], fence: Fence, bench: Bench, jobs: int, uids: list[int]
     ) -> None:
-        work.mkdir()
-        self.asked, self.fence, self.jobs, self.uids = asked, fence, jobs, uids
-        self.bench = Bench(work, [one.exercise for one in asked.values()])
+        self.asked, self.fence, self.bench = asked, fence, bench
+        self.jobs, self.uids = jobs, uids
         self.places = asyncio.Semaphore(jobs)
         self.slow_places = SLOW_PLACES
         #: None at the end says that no more will come.

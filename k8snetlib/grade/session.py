@@ -9,7 +9,8 @@
   ``PIPE``: the notebook's folder, and the outcome of each cell by its id.
 * The session dies with the grader.
 
-What may not live here: points; a cell's outcome counts only together with its record (``judging``).
+What may not live here: points; a cell's outcome counts only together with its record (``judging``);
+how a session begins and ends (``standby``).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any, ClassVar
 
 import pytest
 from nbval import plugin as nbval_plugin
-from nbval.kernel import RunningKernel
+from nbval.kernel import CURRENT_ENV_KERNEL_NAME, RunningKernel
 
 #: The environment variable that names the pipe, and the one that names the grader's process.
 PIPE, GRADER = "K8SNET_SESSION_PIPE", "K8SNET_SESSION_GRADER"
@@ -68,6 +69,19 @@ class SharedKernel(RunningKernel):  # type: ignore[misc]
         self.await_reply(asked, timeout=startup_timeout)
         self.await_idle(asked, startup_timeout)
 
+    @classmethod
+    def prepare(cls, cwd: str) -> None:
+        """Starts the kernel that the first notebook gets."""
+        cls(CURRENT_ENV_KERNEL_NAME, cwd=cwd).stop()
+
+    @classmethod
+    def end(cls) -> None:
+        """Stops the kernel that was kept."""
+        kept, cls.kept = cls.kept, None
+        if kept is not None:
+            kept[1].stop_channels()
+            kept[0].shutdown_kernel(now=True)
+
     def get_message(self, stream: str, timeout: float | None = None) -> Any:
         """As nbval's, which also writes out every message for a log that nobody reads."""
         get = {"iopub": self.kc.get_iopub_msg, "shell": self.kc.get_shell_msg}[stream]
@@ -87,18 +101,9 @@ class SharedKernel(RunningKernel):  # type: ignore[misc]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Ties the session to the grader, and puts the shared kernel in nbval's place."""
-    die_with(int(os.environ[GRADER]))
+    """Puts the shared kernel in nbval's place."""
     nbval_plugin.RunningKernel = SharedKernel
     config.pluginmanager.register(_Outcomes(int(os.environ[PIPE])), "k8snet-outcomes")
-
-
-def pytest_unconfigure() -> None:
-    """Stops the kernel that was kept."""
-    kept, SharedKernel.kept = SharedKernel.kept, None
-    if kept is not None:
-        kept[1].stop_channels()
-        kept[0].shutdown_kernel(now=True)
 
 
 def _role(item: Any) -> str:

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ from k8snetlib.course.exercise import all_exercises
 from k8snetlib.errors import K8sNetError
 from k8snetlib.grade.answering import Asked
 from k8snetlib.grade.intake import digest
+from k8snetlib.grade.judging import Bench
 from k8snetlib.grade.record import Graded
 from k8snetlib.grade.released import exercise_hash
 from k8snetlib.grade.run import SLOW_PLACES, Line, Taken, ask
@@ -163,8 +165,11 @@ def grade_some(order: Order, taken: Sequence[Taken]) -> list[Graded]:
 
     with tempfile.TemporaryDirectory(prefix="grade-", dir=station.folder) as folder:
         try:
-            line = Line(asked, station.fence, Path(folder) / "judging", 1, uids)
-            asyncio.run(line.all(taken, lambda one: one, enter))
+            exercises = [one.exercise for one in asked.values()]
+            with closing(Bench(Path(folder) / "judging", exercises)) as bench:
+                bench.warm(1)
+                line = Line(asked, station.fence, bench, 1, uids)
+                asyncio.run(line.all(taken, lambda one: one, enter))
         finally:
             with _lock:
                 station.uids += uids

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 
 import pytest
 
@@ -15,6 +16,7 @@ from k8snetlib.course.report import ItemResult, TaskResult
 from k8snetlib.course.rubric import ERROR, FAIL, INTERNAL, NOT_ATTEMPTED, PASS, Finding
 from k8snetlib.grade.judging import NOTEBOOK, Bench, Case, Unproven
 from tests.exercises.bank import EXERCISES, misconceptions, solutions
+from tests.grade.test_run import family, living, wait_until
 
 E00, E04 = (next(e for e in EXERCISES if e.id == number) for number in ("00", "04"))
 CHECK = "chk-00-first"
@@ -22,7 +24,7 @@ CHECK = "chk-00-first"
 
 @pytest.fixture
 def bench(tmp_path) -> Bench:
-    return Bench(tmp_path, [E00])
+    return Bench(tmp_path / "judging", [E00])
 
 
 def judged(bench: Bench, right: bool) -> Case:
@@ -131,7 +133,7 @@ def test_an_item_needs_every_seed(statuses, whole, seed):
 def test_one_session_judges_many(tmp_path):
     """One kernel, several notebooks: each sees its own answers; the reports are those of
     ``judge`` in one process."""
-    bench = Bench(tmp_path, [E00, E04])
+    bench = Bench(tmp_path / "judging", [E00, E04])
     expected, cases = {}, []
     for exercise in (E04, E00):
         for at, answer in enumerate((solutions(exercise)[0], *misconceptions(exercise)[:2])):
@@ -159,3 +161,18 @@ def test_one_session_judges_many(tmp_path):
     assert ran == needed | {
         f"chk-{t.id}".replace(".", "-").replace("_", "-") for e in (E00, E04) for t in e.tasks
     }, "stubs and hints do not run"
+
+
+@pytest.mark.slow
+def test_a_session_that_was_not_needed(tmp_path):
+    """It ends when the grader does, before or after it was ready, and with it its kernel."""
+    for wait in (0.0, 4.0):
+        bench = Bench(tmp_path / f"judging{wait:.0f}", [E00])
+        bench.warm(1)
+        (session,) = bench.ready
+        time.sleep(wait)
+        all_of_it = family(session.process.pid)
+        assert len(all_of_it) == (2 if wait else 1), "the session, and its kernel when it is ready"
+        bench.close()
+        assert session.process.returncode == 0 and not bench.ready
+        assert wait_until(lambda gone=all_of_it: not living(gone), 10), living(all_of_it)
