@@ -231,6 +231,30 @@ def test_switches(cluster: Cluster) -> None:
     assert "Using iptables Proxier" in cluster["node1"].sh("journalctl -u kube-proxy")
 
 
+@pytest.mark.parametrize(
+    ("conntrack", "limit"),
+    [
+        ("", "131072"),
+        ("conntrack: {}\n", "131072"),
+        ("conntrack:\n  maxPerCore: 65536\n", "262144"),
+        ("conntrack:\n  maxPerCore: 2\n  min: 8\n", "8"),
+        ("conntrack:\n  maxPerCore: 3\n  min: 8\n", "12"),
+        ("conntrack:\n  min: 200000\n  tcpCloseWaitTimeout: 1h0m0s\n", "200000"),
+        ("conntrack:\n  maxPerCore: 0\n  min: 8\n", "77"),
+        ("iptables:\n  min: 8\nmode: iptables\n", "131072"),
+    ],
+)
+def test_how_large_the_connection_table_may_be(
+    cluster: Cluster, conntrack: str, limit: str
+) -> None:
+    """Source: getConntrackMax of kube-proxy; a node here has four processors."""
+    node = cluster["node1"]
+    node.sh("sysctl -w net.netfilter.nf_conntrack_max=77")
+    node.files[daemon.CONFIG] = f"kind: KubeProxyConfiguration\n{conntrack}bindAddress: 0.0.0.0\n"
+    node.sh("systemctl restart kube-proxy")
+    assert node.sh("sysctl -n net.netfilter.nf_conntrack_max") == limit
+
+
 @pytest.mark.parametrize(("mode", "warned"), [("ipvs", True), ("nftables", False)])
 def test_ipvs_mode_is_deprecated(mode: str, warned: bool) -> None:
     said = Cluster.example("host-gw", mode)["node1"].sh("journalctl -u kube-proxy")

@@ -21,13 +21,16 @@ from k8snetlib.trace import Exchange
 
 #: A transfer that is more than one packet with every backend, in bytes.
 LARGE = 3000
+#: Before a peak, in seconds: what conntrack remembers of closed connections (120 s) is gone then.
+A_QUIET_TIME = 130.0
 #: What becomes of a flow whose sender or receiver is not there.
 NOBODY = "nobody of that name"
 
 
 class Flow(NamedTuple):
     """Something to send. ``size`` is the request in bytes (0: the usual one); ``spread``: every
-    choice of a load balancer counts; ``first`` is typed before, as (machine, command)."""
+    choice of a load balancer counts; ``first`` is typed before, as (machine, command); ``peak``: so
+    many connections of the same kind were opened just before."""
 
     source: str
     target: str
@@ -37,12 +40,14 @@ class Flow(NamedTuple):
     spread: bool = False
     sport: int | None = None
     first: tuple[tuple[str, str], ...] = ()
+    peak: int = 0
 
     def __str__(self) -> str:
         what = {"icmp": "ping"}.get(self.proto, f"{self.proto.upper()} port {self.port}")
         large = f", {self.size} bytes" if self.size else ""
         through = " through a node" if self.first else ""
-        return f"{self.source} → {self.target}{through} ({what}{large})"
+        peak = f", after {self.peak} others" if self.peak else ""
+        return f"{self.source} → {self.target}{through} ({what}{large}{peak})"
 
 
 class Seen(NamedTuple):
@@ -69,6 +74,10 @@ def observe(cluster: Cluster, flow: Flow) -> Seen:
     try:
         for machine, command in flow.first:
             copy[machine].sh(command)
+        if flow.peak:
+            copy.advance(A_QUIET_TIME)
+        for _ in range(flow.peak):
+            copy.send(flow.source, flow.target, flow.port, proto=flow.proto)
         exchanges = list(_sent(copy, flow))
     except K8sNetError:
         return Seen(frozenset({(NOBODY, "", "")}), None)

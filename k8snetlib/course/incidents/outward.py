@@ -8,10 +8,19 @@ from k8snetlib.course.incidents.causes import OUT, SERVICE
 from k8snetlib.course.incidents.clusters import a_pod_on, ip_of, pods_on, range_of, typed, whole
 from k8snetlib.course.incidents.fault import Fault, Probe, Scene
 from k8snetlib.course.incidents.flows import Flow
+from k8snetlib.kube.proxy.daemon import CONFIG, MAX_PER_CORE, MIN, PROCESSORS
 
 OUTSIDE = "203.0.113.0/24"
 #: Pods shall see the machines' own addresses, somebody thought.
 SPARED = "-s 192.168.66.0/24 -d 10.1.0.0/16 -j ACCEPT"
+#: A node's configuration of kube-proxy, as far as it is about the size of the connection table.
+_CONNTRACK = """\
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+conntrack:
+  maxPerCore: {each}
+  min: {least}
+"""
 
 
 def no_masquerade(dice: Random) -> Scene:
@@ -58,21 +67,31 @@ def docker_masquerade(dice: Random) -> Scene:
 
 
 def conntrack_full(dice: Random) -> Scene:
-    """A node whose connection table takes few entries, and is full."""
-    cluster = whole("vxlan")
+    """A node whose kube-proxy is told to keep the connection table small, and a peak that fills it.
+
+    The peak goes on: it comes anew before each probe, so an emptied table is full again."""
+    cluster = whole("vxlan").clone()
+    for name in cluster.nodes:
+        cluster[name].files[CONFIG] = _CONNTRACK.format(each=MAX_PER_CORE, least=MIN)
     node = dice.choice(cluster.nodes)
+    pods = [pod.name for pod in pods_on(cluster, node)]
+    limit = dice.choice([8, 12, 16])
     broken = cluster.clone()
-    pods = pods_on(cluster, node)
-    limit = dice.choice([8, 10, 12])
+    broken[node].files[CONFIG] = _CONNTRACK.format(each=limit // PROCESSORS, least=limit)
+    broken.kube_proxy(node).restart()
+    limit = dice.choice([8, 12])
+    broken = cluster.clone()
+    broken[node].files[CONFIG] = _CONNTRACK.format(each=limit // PROCESSORS, least=limit)
+    broken.kube_proxy(node).restart()
     for at in range(limit):
-        broken.connect(pods[at % len(pods)].name, "ext", 80, sport=41_000 + at)
-    full = len(broken[node].conntrack.connections(broken.network.now))
-    typed(broken, node, f"sysctl -w net.netfilter.nf_conntrack_max={full}")
+        broken.connect(pods[at % len(pods)], "ext", 80)
+    # Who finds no place waits 5 seconds; within 120 of them the first entries would be gone.
     probes = tuple(
-        Probe(Flow(sender, target, 80, "tcp"), "dropped", node, "table")
-        for sender, target in ((pods[0].name, "ext"), (pods[-1].name, "client"))
+        Probe(Flow(pods[0], target, 80, "tcp", peak=limit + 20), "dropped", node, "table")
+        for target in ("ext", "client")
     )
-    return Scene(cluster, broken, probes, {"node": node, "pod": pods[0].name})
+    return Scene(cluster, broken, probes, {"node": node, "pod": pods[0], "limit": str(limit),
+                                           "each": str(limit // PROCESSORS)})  # fmt: skip
 
 
 def wrong_snat(dice: Random) -> Scene:
@@ -163,8 +182,9 @@ FAULTS = (
     Fault(
         "conntrack-full",
         "New connections fail, old ones live",
-        "Since the traffic peak new connections from pods on {node} mostly time out. Connections "
-        "that were open before go on. The machine is not busy at all.",
+        "We moved more shops to {node}, and at each peak new connections from its pods time out. "
+        "Connections that were open before go on. The machine is not busy at all. After a quiet "
+        "night all is well, until the next peak.",
         "conntrack-full",
         OUT,
         {

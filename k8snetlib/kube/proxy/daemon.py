@@ -41,11 +41,14 @@ UNIT = "kube-proxy"
 RETRY = 30.0
 HOUR = 3600.0
 WATCHED = (Service, EndpointSlice, Node)
-#: nf_conntrack_max as kube-proxy sets it: 32768 for each processor, but no less than this.
-CONNTRACK_MAX = 131_072
+#: nf_conntrack_max as kube-proxy sets it: so much for each processor, but no less than the second.
+MAX_PER_CORE, MIN = 32_768, 131_072
+#: The processors of a node here.
+PROCESSORS = 4
 #: What it says when a sync failed, where that is not about iptables.
 _FAILED = {"nftables": "nftables sync failed"}
-#: Where a node keeps its configuration; of what may stand there only the mode is read.
+#: Where a node keeps its configuration; of what may stand there only the mode and conntrack's
+#: ``maxPerCore`` and ``min`` are read.
 CONFIG = "/var/lib/kube-proxy/config.conf"
 MODES = ("iptables", "nftables", "ipvs")
 ROUTE_LOCALNET = "net.ipv4.conf.all.route_localnet"
@@ -79,6 +82,20 @@ def mode_in(text: str) -> str:
     """
     found = re.findall(r"(?m)^mode:[ ]*[\"']?(\w*)[\"']?[ ]*$", text)
     return found[-1] if found else ""
+
+
+def conntrack_max_in(text: str) -> int:
+    """What a configuration file wants nf_conntrack_max to be; 0: it stays as it is.
+
+    Source: kube-proxy's cmd/kube-proxy/app/server_linux.go, getConntrackMax.
+
+    >>> conntrack_max_in(""), conntrack_max_in("conntrack:\\n  maxPerCore: 0\\n")
+    (131072, 0)
+    """
+    block = re.search(r"(?m)^conntrack:[ ]*\n((?:[ ]+.*\n?)*)", text)
+    found = dict(re.findall(r"(?m)^[ ]+(\w+):[ ]*(\d+)[ ]*$", block[1])) if block else {}
+    each = int(found.get("maxPerCore", MAX_PER_CORE))
+    return max(each * PROCESSORS, int(found.get("min", MIN))) if each else 0
 
 
 def make_proxier(mode: str, ns: Netns, config: ProxyConfig) -> Proxier:
@@ -181,9 +198,10 @@ class KubeProxy(service.Service):
 
     def _set_sysctls(self) -> None:
         ns, config = self.ns, self.config
-        text = f'"Set sysctl" entry="net/netfilter/nf_conntrack_max" value={CONNTRACK_MAX}'
-        self.say("I", "conntrack.go", text)
-        ns.conntrack.limit = CONNTRACK_MAX
+        if limit := conntrack_max_in(ns.files.get(CONFIG, "")):
+            text = f'"Set sysctl" entry="net/netfilter/nf_conntrack_max" value={limit}'
+            self.say("I", "conntrack.go", text)
+            ns.conntrack.limit = limit
         if self.mode == "iptables" and config.localhost_node_ports:
             self.say(
                 "I", "proxier.go", "Setting route_localnet=1 to allow node-ports on localhost; to "

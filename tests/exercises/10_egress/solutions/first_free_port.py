@@ -68,3 +68,13 @@ node2$ iptables -t nat -D POSTROUTING -s 10.1.0.0/16 -d 203.0.113.0/24 -j SNAT -
 node3$ iptables -t nat -D POSTROUTING -s 10.1.0.0/16 -d 203.0.113.0/24 -j SNAT --to-source 192.168.66.202
 """,
 }
+
+
+# answer: 10.peak
+peak = {
+    "cause": "conntrack-full",
+    "script": """
+node1$ sed -i 's/maxPerCore: 2/maxPerCore: 32768/' /var/lib/kube-proxy/config.conf
+node1$ systemctl restart kube-proxy
+""",
+}

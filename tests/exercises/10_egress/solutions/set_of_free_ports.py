@@ -58,3 +58,14 @@ limits = {
     "three": {"ext": "3", "client": 3},
     "table": {"both": "4"},
 }
+
+
+# answer: 10.peak
+peak = {
+    "cause": "conntrack-full",
+    "script": """
+node1$ sed -i 's/maxPerCore: 2/maxPerCore: 0/' /var/lib/kube-proxy/config.conf
+node1$ sysctl -w net.netfilter.nf_conntrack_max=262144
+node1$ conntrack -F
+""",
+}

@@ -1,0 +1,12 @@
+"""The limit is a switch, so I set it.
+
+finds: 10.peak.repaired RUNTIME_ONLY
+"""
+
+# answer: 10.peak
+peak = {
+    "cause": "conntrack-full",
+    "script": """
+node1$ sysctl -w net.netfilter.nf_conntrack_max=131072
+""",
+}
