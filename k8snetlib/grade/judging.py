@@ -30,8 +30,9 @@ from k8snetlib.course.exercise import BadExercise, Exercise
 from k8snetlib.course.graded import DATA, UNDER_GRADER, record_file
 from k8snetlib.course.notebook import read_notebook
 from k8snetlib.grade.released import exercise_hash
-from k8snetlib.grade.session import GRADER, PIPE
 
+#: A session's environment variables: the pipe for its lines, and the grader's process.
+PIPE, GRADER = "K8SNET_SESSION_PIPE", "K8SNET_SESSION_GRADER"
 #: Seconds for one cell of ours, and for a session between two finished notebooks.
 CELL, SILENCE = 60, 240
 NOTEBOOK = "exercise.ipynb"

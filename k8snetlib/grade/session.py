@@ -27,10 +27,9 @@ import pytest
 from nbval import plugin as nbval_plugin
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME, RunningKernel
 
-#: The environment variable that names the pipe, and the one that names the grader's process.
-PIPE, GRADER = "K8SNET_SESSION_PIPE", "K8SNET_SESSION_GRADER"
-_PR_SET_PDEATHSIG = 1
+from k8snetlib.grade.judging import PIPE
 
+_PR_SET_PDEATHSIG = 1
 
 #: The roles of the cells that judging needs.
 NEEDED = ("setup", "check")

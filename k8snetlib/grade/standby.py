@@ -17,7 +17,8 @@ import sys
 
 import pytest
 
-from k8snetlib.grade.session import GRADER, SharedKernel, die_with
+from k8snetlib.grade.judging import GRADER
+from k8snetlib.grade.session import SharedKernel, die_with
 
 
 def main() -> int:
