@@ -305,13 +305,20 @@ class Netns:
             raise K8sNetError(f"{dev} in {self.name} has no address {text}.")
         left = tuple(a for a in device.addresses if a != gone)
         self.devices[dev] = device._replace(addresses=left)
+        # The same address may be there once more, with another mask or on another device.
+        others = [dev, *(name for name in self.devices if name != dev)]
+        still = next((d for d in others if gone.ip in {a.ip for a in self.devices[d].addresses}), "")
         self.local.pop(gone.ip, None)
-        if not any(a.subnet == gone.subnet for a in left):
+        if still:
+            self.local[gone.ip] = still
+        if not any(a.subnet.broadcast == gone.subnet.broadcast for a in left):
             self.broadcasts.discard((dev, gone.subnet.broadcast))
         self._changed()
-        # Without any address the device is out of the routing business altogether.
-        for route in [r for r in self.routes if r.dev == dev and (not left or r.src == gone.ip)]:
-            self.routes.remove(route)
+        for route in [r for r in self.routes if r.dev == dev]:
+            own = route.src == gone.ip and (still != dev or route.prefix == gone.subnet)
+            # Without any address the device is out of the routing business altogether.
+            if own or not left:
+                self.routes.remove(route)
 
     def _add_connected_route(self, dev: str, address: Address) -> None:
         if address.length < 32 and dev != "lo":

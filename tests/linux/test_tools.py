@@ -87,6 +87,9 @@ CHANGES = [
     ("web2", "ip neigh add 10.1.15.1 lladdr 02:42:0a:01:0f:01 dev eth0", "ip neigh", "10.1.15.1 dev eth0 lladdr 02:42:0a:01:0f:01 PERMANENT"),
     ("web2", "ip addr add 10.1.15.9/24 dev eth0", "ip -br addr show eth0", "10.1.15.2/24 10.1.15.9/24"),
     ("web2", "ip addr del 10.1.15.2/24 dev eth0", "ip -br addr show eth0", "eth0@if5         UP"),
+    ("web2", "ip addr add 10.1.15.2/16 dev eth0; ip addr del 10.1.15.2/24 dev eth0", "ip route", "10.1.0.0/16 dev eth0 proto kernel scope link src 10.1.15.2"),
+    ("web2", "ip addr add 10.1.15.2/16 dev eth0; ip addr del 10.1.15.2/16 dev eth0; ip addr add 10.9.0.1/24 dev eth0", "ip route", "10.1.15.0/24 dev eth0"),
+    ("web2", "ip addr add 10.9.0.1/24 dev eth0; ip addr del 10.1.15.2 dev eth0", "ip -br addr show eth0", "UP             10.9.0.1/24"),
     ("node1", "ip link set veth-web1 nomaster", "bridge link", "5: veth-web2"),
     ("web1", "ip link set eth0 down", "ip -br link show eth0", "eth0@if4         DOWN"),
 ]  # fmt: skip

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 _REAL = ("add", "change", "replace", "delete", "show", "list", "flush", "save", "showdump", "help")
 _HERE = ("show", "list", "add", "delete", "flush")
+_WILDCARD = """\
+Warning: Executing wildcard deletion to stay compatible with old scripts.
+         Explicitly specify the prefix length ({}/32) to avoid this warning.
+         This special behaviour is likely to disappear in further releases,
+         fix your scripts!"""
 
 
 def run(ns: Netns, line: Words, options: Options) -> str:
@@ -25,7 +30,7 @@ def run(ns: Netns, line: Words, options: Options) -> str:
     if name == "add":
         _add(ns, text, dev)
     elif name == "delete":
-        _delete(ns, text, dev)
+        return _delete(ns, text, dev)
     else:
         for address in reversed(ns.devices[dev].addresses):
             ns.remove_address(dev, str(address))
@@ -94,7 +99,9 @@ def _operands(ns: Netns, line: Words, command: str) -> tuple[str, str]:
         prefix_of(text, host_bits=True)
     elif command != "flush":
         raise BadCommand("ip addr needs an address.", f"ip addr {command} 10.1.15.9/24 dev {dev}")
-    return text if "/" in text or not text else f"{text}/32", dev
+    if command == "add" and "/" not in text:
+        text += "/32"
+    return text, dev
 
 
 def _add(ns: Netns, text: str, dev: str) -> None:
@@ -103,9 +110,11 @@ def _add(ns: Netns, text: str, dev: str) -> None:
     ns.add_address(dev, text)
 
 
-def _delete(ns: Netns, text: str, dev: str) -> None:
+def _delete(ns: Netns, text: str, dev: str) -> str:
     device = ns.devices[dev]
-    gone = next((a for a in device.addresses if str(a) == text), None)
+    # Without a mask, the kernel takes the first that has this address, whatever its mask.
+    wildcard = "/" not in text
+    gone = next((a for a in device.addresses if text in (str(a), a.ip)), None)
     if gone is None:
         has = ", ".join(map(str, device.addresses)) or "no address"
         raise BadCommand("Error: ipv4: Address not found.", f"{dev} has {has}.")
@@ -114,4 +123,5 @@ def _delete(ns: Netns, text: str, dev: str) -> None:
         for other in device.addresses:
             if other != gone and other.subnet == gone.subnet:
                 ns.remove_address(dev, str(other))
-    ns.remove_address(dev, text)
+    ns.remove_address(dev, str(gone))
+    return _WILDCARD.format(text) if wildcard else ""

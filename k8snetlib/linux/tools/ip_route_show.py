@@ -99,7 +99,8 @@ def _text(ns: Netns, line: Line, fixed: dict[str, str], *, with_table: bool) -> 
 
 def local_table(ns: Netns) -> list[Line]:
     """The table ``local``: this host's own addresses, and its subnets' broadcast addresses."""
-    return [line for device in ns.devices.values() for line in _own(device)]
+    lines = (line for device in ns.devices.values() for line in _own(device))
+    return list(dict.fromkeys(lines))  # an address with two masks is there once
 
 
 def _own(device: Device) -> Iterator[Line]:
