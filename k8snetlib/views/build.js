@@ -1,8 +1,6 @@
 // The cluster builder's browser side. It decides nothing: what to show is Builder.data in build.py,
 // whose docstring describes it, and the answer to the last wish (live_widget.py); every wish goes to Python as it was written.
 
-let builders = 0;
-
 const FIELDS = {
   node: [["name", "Name", "the next one"]],
   pod: [["name", "Name", ""], ["port", "Port", "80"], ["node", "Node", null], ["labels", "Labels", "app=NAME"]],
@@ -12,7 +10,7 @@ const FIELDS = {
 const KINDS = { node: "Node", pod: "Pod", service: "Service" };
 
 function render({ model, el }) {
-  const mark = `k8snet-builder-${++builders}`;
+  const mark = newMark("k8snet-builder-");
   const inputs = {};
   let kind = "pod";
   let drawn = "";

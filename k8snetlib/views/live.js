@@ -8,6 +8,13 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// A mark for ids that no other control of the page has. A widget's script is loaded anew for each
+// widget, so a count of the script's own would begin at 1 each time.
+function newMark(kind) {
+  globalThis.k8snetMarks = (globalThis.k8snetMarks ?? 0) + 1;
+  return `${kind}${globalThis.k8snetMarks}`;
+}
+
 // Makes an element's children say what the new ones say, and leaves alone what says it already: to
 // style and lay out new elements is most of what a step costs, and from step to step little changes.
 function put(element, ...children) {

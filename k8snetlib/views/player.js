@@ -11,8 +11,6 @@ const ICONS = {
   forward: "M5 3v10l7-5z",
   last: "M3 3v10l7-5zM11 3h2v10h-2z",
 };
-let players = 0;
-
 function makeSvg(tag, attributes = {}, ...children) {
   const element = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -117,7 +115,7 @@ function overlayDepth(layers) {
 
 function render({ model, el }) {
   const data = model.get("data");
-  const mark = `p${++players}`;
+  const mark = newMark("p");
   let packet = data.start;
   let step = 0;
   let timer = null;

@@ -1,8 +1,6 @@
 // The prompt's browser side. It decides nothing: what to show is Prompt.data in prompt.py, whose
 // docstring describes it, and the answer to what was asked last (live_widget.py). All text goes in as text nodes, so nothing that a tool prints is HTML.
 
-let prompts = 0;
-
 function entryBox(entry, cut) {
   const typed = make("div", { class: "typed" }, make("b", {}, `${entry.machine}$ `), make("code", {}, entry.command));
   const box = make("div", { class: entry.refused ? "entry refused" : "entry", "data-n": String(entry.n) });
@@ -29,7 +27,7 @@ async function copy(area, status, what) {
 }
 
 function render({ model, el }) {
-  const mark = `k8snet-prompt-${++prompts}`;
+  const mark = newMark("k8snet-prompt-");
   let at = null;     // place in the history while the arrow keys walk through it
   let draft = "";    // what was being typed before that
   let offered = null; // the machines in the list

@@ -1,8 +1,6 @@
 // The table control's browser side. It decides nothing: all texts and drawings come from Python;
 // table.py describes the data.
 
-let tables = 0;
-
 function fillCell(td, cell) {
   for (const [sign, kind, words] of cell.lines) {
     const line = make("div", { class: kind });
@@ -23,7 +21,7 @@ function ruleItem({ where, said, by }) {
 
 function render({ model, el }) {
   const data = model.get("data");
-  const mark = `t${++tables}`;
+  const mark = newMark("t");
   let chosen = null;
   let way = 0;
 
