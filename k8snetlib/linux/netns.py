@@ -307,7 +307,9 @@ class Netns:
         self.devices[dev] = device._replace(addresses=left)
         # The same address may be there once more, with another mask or on another device.
         others = [dev, *(name for name in self.devices if name != dev)]
-        still = next((d for d in others if gone.ip in {a.ip for a in self.devices[d].addresses}), "")
+        still = next(
+            (d for d in others if gone.ip in {a.ip for a in self.devices[d].addresses}), ""
+        )
         self.local.pop(gone.ip, None)
         if still:
             self.local[gone.ip] = still

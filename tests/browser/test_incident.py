@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.conftest import CURRENT, ROOT, SCREENS, axe, keep
+from tests.browser.conftest import CURRENT, SCREENS, axe, keep
 
 pytestmark = pytest.mark.browser
 
@@ -78,28 +78,39 @@ REPAIRS = {
 }
 
 
+#: What the exercise has for each ticket: the prompt, the answer, the check, and a cell to type in.
+OF_A_TICKET = (
+    'console_{name} = incident("{task}")\nconsole_{name}',
+    '# answer: {task}\n{name} = {{"cause": None, "script": None}}',
+    'check("{task}")',
+    "# mine",
+)
+
+
 @pytest.fixture(scope="module")
 def on_call(open_notebook):
-    """The whole exercise, with six prompts on one page."""
-    page = open_notebook(ROOT / "exercises/13_on_call/exercise.ipynb")
+    """A page with two tickets of the exercise, so with two prompts."""
+    cells = ["from k8snetlib.course import check, incident"]
+    cells += [cell.format(task=task, name=task[3:]) for task in REPAIRS for cell in OF_A_TICKET]
+    page = open_notebook(cells)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.wait_for_function(f"document.querySelectorAll('{PROMPT}').length === {len(REPAIRS)}")
     yield page
     assert (page.errors, page.offsite) == ([], [])
 
 
 def test_no_two_controls_share_an_id(on_call):
-    on_call.wait_for_function(f"document.querySelectorAll('{PROMPT}').length >= 6")
     ids = on_call.evaluate("[...document.querySelectorAll('.k8snet [id]')].map((e) => e.id)")
-    assert len(ids) == len(set(ids))
+    assert ids and len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize("task", REPAIRS)
 def test_a_ticket_of_an_exercise_is_repaired_and_judged(on_call, task):
     """Repairs at the prompt, and pastes the source over the answer cell with one click."""
     machine, commands, cause, points = REPAIRS[task]
-    cells = {name: _cell(on_call, f"{name}-{task.replace('.', '-')}{end}")
-             for name, end in (("look", "-0"), ("ans", ""), ("chk", ""), ("hint", ""))}  # fmt: skip
-    console = cells["look"].locator(PROMPT)
+    first = 1 + len(OF_A_TICKET) * list(REPAIRS).index(task)
+    look, answer, check, mine = (on_call.locator(".jp-Cell").nth(first + n) for n in range(4))
+    console = look.locator(PROMPT)
     console.get_by_label("Machine").select_option(machine)
     console.get_by_role("textbox", name=f"{machine}$ command").focus()
     for at, line in enumerate(commands):
@@ -107,33 +118,24 @@ def test_a_ticket_of_an_exercise_is_repaired_and_judged(on_call, task):
         on_call.keyboard.press("Enter")
         console.locator(".entry").nth(at).wait_for()
 
-    _run(cells["hint"], f'console_{task[3:]}.answer("{cause}")')
-    source = cells["hint"].locator(f"{TICKET} pre")
-    source.click()
+    _run(mine, f'console_{task[3:]}.answer("{cause}")')
+    mine.locator(f"{TICKET} pre").click()
     on_call.keyboard.press("Control+c")
-    _run(cells["ans"])
-    _run(cells["chk"], "")
-    report = cells["chk"].get_by_text(points)
-    report.wait_for()
-    assert all(line in cells["ans"].locator(".cm-content").inner_text() for line in commands)
-    keep(cells["chk"].locator(TICKET), f"incident-report-{task}")
+    _run(answer)
+    assert all(line in answer.locator(".cm-content").inner_text() for line in commands)
+    _run(check, f'check("{task}")')
+    check.get_by_text(points).wait_for()
+    keep(check.locator(TICKET), f"incident-report-{task}")
 
 
-def _cell(page, name):
-    """The cell of that id."""
-    ids = page.evaluate(f"[...{CURRENT}.content.model.cells].map((cell) => cell.id)")
-    return page.locator(".jp-Cell").nth(ids.index(name))
-
-
-def _run(cell, text=None):
-    """Writes a text into a cell (None: the clipboard, empty: what there is) and runs it."""
+def _run(cell, text=""):
+    """Writes a text (empty: what was copied) over what a cell holds, and runs it."""
     cell.locator(".cm-content").click()
-    if text != "":
-        cell.page.keyboard.press("Control+a")
-    if text is None:
-        cell.page.keyboard.press("Control+v")
-    elif text:
+    cell.page.keyboard.press("Control+a")
+    if text:
         cell.page.keyboard.insert_text(text)
+    else:
+        cell.page.keyboard.press("Control+v")
     cell.page.keyboard.press("Control+Enter")
     cell.page.wait_for_timeout(100)
     cell.page.wait_for_function(f"{CURRENT}.sessionContext.session.kernel.status === 'idle'")
