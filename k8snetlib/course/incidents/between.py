@@ -21,6 +21,8 @@ from k8snetlib.course.incidents.flows import LARGE, Flow
 from k8snetlib.kube.api import ClusterSpec, Container, Listen, example_spec
 
 ROUTER = "192.168.66.1"
+#: A machine that was taken out of the rack: nobody has its address.
+GONE = "192.168.66.14"
 
 # -- the program and its pod ----------------------------------------------------------------------
 
@@ -163,7 +165,7 @@ def stale_route(dice: Random) -> Scene:
     others = other_nodes(cluster, node)
     ranges = [range_of(cluster, other) for other in others]
     for prefix in ranges:
-        typed(broken, node, f"ip route add {prefix}.0/25 via 192.168.66.14 dev eth0")
+        typed(broken, node, f"ip route add {prefix}.0/25 via {GONE} dev eth0")
     sender = a_pod_on(cluster, node, dice).name
     probes = tuple(
         Probe(
@@ -180,7 +182,13 @@ def stale_route(dice: Random) -> Scene:
         "first": f"{ranges[0]}.0/25",
         "second": f"{ranges[1]}.0/25",
     }
-    return Scene(cluster, broken, probes, words)
+
+    def left(after: Cluster) -> str:
+        """The routes to the machine that is gone, even if longer ones cover them."""
+        there = [str(route) for route in after[node].routes if route.via == GONE]
+        return f"{node} still has the route '{there[0]}'" if there else ""
+
+    return Scene(cluster, broken, probes, words, left)
 
 
 def one_sided(dice: Random) -> Scene:

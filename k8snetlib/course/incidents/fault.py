@@ -30,12 +30,14 @@ class Probe(NamedTuple):
 
 class Scene(NamedTuple):
     """One incident, ready to be looked at. ``words`` fill the ticket and the expert's path; none of
-    the clusters may be changed: clone them."""
+    the clusters may be changed: clone them. ``left`` says what of the fault is still in a cluster
+    in which the probes show nothing any more (empty: nothing): it can be covered, and yet there."""
 
     whole: Cluster
     broken: Cluster
     probes: tuple[Probe, ...]
     words: Mapping[str, str]
+    left: Callable[[Cluster], str] = lambda _: ""
 
 
 class Fault(NamedTuple):

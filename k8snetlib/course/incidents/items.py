@@ -83,7 +83,9 @@ class Check:
         if repair is None:
             return ()
         count = len(repair.commands)
-        words = f"You changed something with {count} commands and looked with {repair.looked}."
+        words = f"You changed something with {count} command{'s' * (count != 1)}"
+        # An answer cell holds only what changes something: nobody knows there who has looked.
+        words += f" and looked with {repair.looked}." if repair.looked else "."
         yours = "\n".join(f"{machine}$ {command}" for machine, command in repair.commands)
         if not self.expert:
             return note(words, yours)

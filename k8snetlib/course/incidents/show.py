@@ -57,7 +57,7 @@ class Ticket(NamedTuple):
         )
         html = (
             f"<h3>Ticket: {escape(self.title)}</h3><p>{escape(self.text)}</p>"
-            "<details><summary>Possible causes</summary><table><caption>One of these it is"
+            "<details><summary>Possible causes</summary><table><caption>It is one of these"
             '</caption><thead><tr><th scope="col">id</th><th scope="col">in words</th></tr></thead>'
             f"<tbody>{rows}</tbody></table></details>"
         )
@@ -77,8 +77,8 @@ class Source(NamedTuple):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         html = (
-            "<p>Select all of this, and paste it over the answer cell:</p>"
-            f'<pre tabindex="0">{escape(self.text)}</pre>'
+            "<p>One click selects all of this. Copy it, and paste it over the answer cell:</p>"
+            f'<pre tabindex="0" style="user-select: all">{escape(self.text)}</pre>'
         )
         return {"text/html": card(html, "Source of the answer cell"), "text/plain": self.text}
 
@@ -136,10 +136,11 @@ class Incident(Prompt):
 
 
 def _quoted(script: str) -> str:
-    """A script as Python would read it again, with its lines as lines where that is possible."""
-    if '"""' in script or "\\" in script or script.endswith('"') or not script:
+    """A script as Python would read it again, with its lines as lines."""
+    if not script:
         return repr(script)
-    return f'"""\n{script}\n"""'
+    safe = script.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return f'"""\n{safe}\n"""'
 
 
 def incident(which: str, *, number: int = 1) -> Incident:

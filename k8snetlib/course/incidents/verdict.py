@@ -26,6 +26,7 @@ from k8snetlib.errors import BadCommand
 NO_REPAIR, HALF = "NO_REPAIR", "HALF_REPAIRED"
 MASQ_HIDES, BROKE, FLUSHED = "MASQ_HIDES", "BROKE_OTHERS", "FLUSHED"
 STOPPED, CHANGED, RUNTIME = "DAEMON_OFF", "CHANGED_OTHERS", "RUNTIME_ONLY"
+HIDDEN = "HIDDEN_FAULT"
 
 _WAITS = "This counts when at least a part of the symptom is gone."
 
@@ -65,6 +66,8 @@ def judged(scene: Scene, script: str) -> Verdict:
     if len(left) == len(scene.probes):
         return Verdict(_gone(scene, repair, left), waits, waits, repair)
     clean, lasting = _compared(scene, repair)
+    if not left and (covered := scene.left(repair.after)):
+        lasting += (_hidden(covered),)
     return Verdict(_gone(scene, repair, left), clean, lasting, repair)
 
 
@@ -142,6 +145,14 @@ def _in_pods(broken: Cluster, after: Cluster) -> Iterator[Finding]:
 def _well(seen: Seen, should: Seen) -> bool:
     """True if all is as it should be; the same fates from fewer pods are as good."""
     return seen.fates == should.fates and seen.ends <= should.ends
+
+
+def _hidden(covered: str) -> Finding:
+    text = (
+        f"{covered}. You seem to think that a fault that nobody sees is gone. "
+        "It is back as soon as what you added goes."
+    )
+    return Finding(text, HIDDEN)
 
 
 def _short_lived(flow: Flow, later: Seen) -> Finding:

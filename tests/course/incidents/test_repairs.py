@@ -52,6 +52,13 @@ def beliefs(found) -> tuple[str | None, str | None, str | None]:
          "{node}$ iptables -A KUBE-FORWARD -d 10.1.0.0/16 -j ACCEPT\n"
          "{other}$ iptables -A KUBE-FORWARD -s 10.1.0.0/16 -j ACCEPT\n"
          "{other}$ iptables -A KUBE-FORWARD -d 10.1.0.0/16 -j ACCEPT", ("", "", "RUNTIME_ONLY")),
+        ("stale-route",
+         "{node}$ ip route add 10.1.15.0/26 via 10.1.15.0 dev flannel.1 onlink\n"
+         "{node}$ ip route add 10.1.20.0/26 via 10.1.20.0 dev flannel.1 onlink",
+         ("", "", "HIDDEN_FAULT")),
+        ("stale-route",
+         "{node}$ ip route replace {first} via 10.1.15.0 dev flannel.1 onlink\n"
+         "{node}$ ip route del {second} via 192.168.66.14", ("", "", "")),
         ("vtep-mac", "{node}$ ip link set flannel.1 address 0e:f1:0a:01:14:00",
          ("NO_REPAIR", None, None)),
         ("docker-masquerade", "{node}$ iptables -t nat -F\n{other}$ iptables -t nat -F",
@@ -154,9 +161,7 @@ def test_a_short_way_is_shown_to_who_has_done_all_of_it(cause):
         assert found == (), "not before the cause is right"
     else:
         assert found[0].status == "pass"
-        assert found[0].text == (
-            "You changed something with 2 commands and looked with 0. A short way has 2."
-        )
+        assert found[0].text == ("You changed something with 2 commands. A short way has 2.")
         assert "# a short way" in str(found[0].witness)
 
 
@@ -180,9 +185,10 @@ def test_the_ticket_is_shown_and_the_prompt_is_over_the_broken_cluster(capsys):
         ['kubectl patch svc backend-svc -p \'{"spec":{"type":"NodePort"}}\''],
         ['tee /etc/default/flanneld <<EOF\nFLANNELD_OPTIONS="--ip-masq"\nEOF'],
         ["sed -i 's/a\\/b/c/' /etc/default/flanneld"],
+        ['tee /etc/default/flanneld <<EOF\nA=""""\nEOF'],
         ["ip route"],
     ],
-    ids=["two", "quotes", "a here-document", "backslash", "looked only"],
+    ids=["two", "quotes", "a here-document", "backslash", "three quotes", "looked only"],
 )
 def test_the_answer_cell_holds_what_was_typed(commands, capsys):
     console = incident("04.blocked")
@@ -191,6 +197,7 @@ def test_the_answer_cell_holds_what_was_typed(commands, capsys):
     exercise = find_exercise("04.blocked")
     source = console.answer("overlay-port-blocked").text
     assert source.startswith("# answer: 04.blocked\nblocked = {\n")
+    assert "\\n" not in source, "each command on a line of its own"
     answer = run_answers(exercise, {"04.blocked": source})["04.blocked"]
     assert answer["cause"] == "overlay-port-blocked"
     steps = tried(scene("overlay-port").broken, answer["script"]).commands
@@ -211,6 +218,7 @@ def test_names_that_are_not_there():
 def test_the_ticket_is_a_page():
     ticket = incident("overlay-port").ticket
     html = ticket._repr_mimebundle_()["text/html"]
-    assert '<th scope="row"><code>pod-mask</code></th>' in html and "<caption>" in html
+    assert '<th scope="row"><code>pod-mask</code></th>' in html
+    assert "<caption>It is one of these</caption>" in html
     source = incident("overlay-port").answer("pod-mask")._repr_mimebundle_()["text/html"]
-    assert 'tabindex="0"' in source
+    assert 'tabindex="0"' in source and "user-select: all" in source
