@@ -363,7 +363,7 @@ class _Flannel(NamedTuple):
 
 def _flannel(spec: ClusterSpec) -> _Flannel:
     text, words = json_of(net_conf(spec.network)), spec.network.flanneld.split()
-    if subnet_manager(spec) == "kube":
+    if subnet_manager(spec) == "kube" and "--kube-subnet-mgr" not in words:
         words.append("--kube-subnet-mgr")
     return _Flannel(text, parse_config(text), " ".join(words), parse_options(words))
 

@@ -5,12 +5,15 @@ That the output is the real tools' is proved in ``tests/kernel/test_tools_real.p
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from k8snetlib import Cluster
 from k8snetlib.errors import BadCommand
 from k8snetlib.linux.netns import Netns
 from k8snetlib.linux.tools import READERS, TOOLS
+from k8snetlib.linux.tools.instead import INSTEAD
 
 ROUTES = """\
 default via 192.168.66.1 dev eth0
@@ -147,7 +150,10 @@ REFUSALS = [
     ("helm list", "helm: command not found", "Here: bridge, cat, conntrack, curl, dig, etcdctl"),
     ("ipp route", "ipp: command not found", "Did you mean ip?"),
     ("ip route | grep docker0", "no '|'", "splitlines"),
-    ("ip route > file", "no '>'", "returns text"),
+    ("ip route > file", "no '>'", "tee FILE"),
+    ("docker ps", "docker: command not found", "kubectl get pods -o wide"),
+    ("netstat -lntup", "netstat: command not found", "ss -lntup"),
+    ("rm -f /run/flannel/{subnet,other}.env", "No such file or directory", "no patterns"),
     ("ip link set $DEV up", "no variables", ""),
     ("ip link set 'eth0", "open quotation mark", ""),
     ("ip", "Usage", "address, link, neigh, route"),
@@ -226,3 +232,12 @@ def test_a_command_that_was_installed():
     assert "curl, dig, greet, hostname" in caught.value.hint
     with pytest.raises(BadCommand, match="command not found"):
         ns.sh("greet")
+
+
+def test_what_is_pointed_to_is_not_there_itself():
+    """A name in the list of what to type instead is no command, and points to one that is."""
+    node1 = Cluster.example()["node1"]
+    here = {*TOOLS, *READERS, *node1.commands}
+    assert not here & INSTEAD.keys()
+    for name, hint in INSTEAD.items():
+        assert here & set(re.findall(r"[a-z-]+", hint)), name

@@ -40,6 +40,18 @@ VERBS: Mapping[str, tuple[Callable[[Call], str], Mapping[str, str]]] = {
 }
 
 
+#: Verbs that are not modelled, and what does the same here.
+_INSTEAD = {
+    "annotate": "Here: kubectl patch KIND NAME -p PATCH, or delete, and apply another manifest.",
+    "create": "Here: kubectl apply -f - <<EOF",
+    "edit": "Here: kubectl get KIND NAME -o yaml, and kubectl patch KIND NAME -p PATCH.",
+    "replace": "Here: kubectl apply -f - <<EOF",
+    "rollout": "Here: kubectl delete pod NAME: its Deployment makes another.",
+    "run": "Here: kubectl apply -f - <<EOF",
+    "set": "Here: kubectl patch KIND NAME -p PATCH.",
+}
+
+
 def at_prompt(ns: Netns, words: list[str], stdin: str) -> str:
     """``kubectl`` at a machine's prompt: over its own way to the API server."""
     assert ns.network is not None, "a namespace outside of a network has nobody to ask"
@@ -65,7 +77,7 @@ def run(network: Network, host: str, words: list[str], stdin: str = "") -> str:
         said = (
             f'error: unknown command "{verb}" for "kubectl"' if verb else "kubectl without a verb"
         )
-        raise BadCommand(said, f"{meant}Here: {', '.join(VERBS)}.")
+        raise BadCommand(said, _INSTEAD.get(verb) or f"{meant}Here: {', '.join(VERBS)}.")
     act, flags = VERBS[verb]
     rest = list(words)
     rest.remove(verb)

@@ -53,6 +53,16 @@ KINDS = (NODE, POD, SERVICE, SLICE, ENDPOINTS, DEPLOYMENT, REPLICA_SET, STATEFUL
 #: What ``kubectl get all`` means.
 ALL = (POD, SERVICE, DAEMON_SET, DEPLOYMENT, REPLICA_SET, STATEFUL_SET)
 
+_CONFIG = (
+    "flannel's and kube-proxy's are files of each node: /etc/kube-flannel, /var/lib/kube-proxy."
+)
+_EVENTS = "Here: journalctl -u kubelet, on the pod's node."
+#: Kinds that are not modelled, and where to look instead.
+_INSTEAD = {
+    "cm": _CONFIG, "configmap": _CONFIG, "configmaps": _CONFIG,
+    "ev": _EVENTS, "event": _EVENTS, "events": _EVENTS,
+}  # fmt: skip
+
 
 def kind_named(word: str) -> Kind:
     """The kind that a word means, in any of its forms; raises ``BadCommand`` in kubectl's words."""
@@ -65,7 +75,8 @@ def kind_named(word: str) -> Kind:
     near = nearest(plain, known, 1)
     raise BadCommand(
         f'error: the server doesn\'t have a resource type "{word}"',
-        (f"Did you mean {near[0]}? " if near else "") + f"Here: {', '.join(known)}.",
+        _INSTEAD.get(plain)
+        or (f"Did you mean {near[0]}? " if near else "") + f"Here: {', '.join(known)}.",
     )
 
 

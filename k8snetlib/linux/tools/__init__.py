@@ -44,6 +44,7 @@ from k8snetlib.linux.tools import (
     tcpdump,
     traceroute,
 )
+from k8snetlib.linux.tools.instead import INSTEAD
 
 if TYPE_CHECKING:
     from k8snetlib.linux.netns import Netns
@@ -148,9 +149,14 @@ def _words(line: str) -> list[str]:
         raise BadCommand(f"The command '{line.strip()}' has an open quotation mark.") from error
     for word in words:
         if word not in _BETWEEN and set(word) <= set(";&|<>"):
+            hint = (
+                "Ask for less (iptables -S CHAIN, journalctl -u UNIT -n 5), or filter in Python: "
+                "text.splitlines()."
+            )
+            if ">" in word:
+                hint = "A file is written with tee FILE <<EOF."
             raise BadCommand(
-                f"This prompt has no '{word}': pipes and files belong to a shell.",
-                "It returns text, so filter that: [line for line in text.splitlines() if …].",
+                f"This prompt has no '{word}': pipes and files belong to a shell.", hint
             )
         if word.startswith(("$", "`")):
             raise BadCommand(f"This prompt has no variables: '{word}'.", "Write the value itself.")
@@ -160,6 +166,8 @@ def _words(line: str) -> list[str]:
 
 
 def _unknown(ns: Netns, name: str) -> BadCommand:
+    if name in INSTEAD:
+        return BadCommand(f"{name}: command not found.", INSTEAD[name])
     here = sorted({*TOOLS, *READERS, *ns.commands})
     near = nearest(name, here)
     meant = f"Did you mean {near[0]}? " if near else ""

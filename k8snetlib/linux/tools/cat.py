@@ -57,6 +57,10 @@ def ls(ns: Netns, words: list[str]) -> str:
     return "\n\n".join(blocks)
 
 
+#: What a shell would have replaced by names before the tool sees it.
+PATTERN = set("*?[{")
+
+
 def rm(ns: Netns, words: list[str]) -> str:
     """``rm [-f] FILE …``: those that are there go, even if another is missing."""
     typed_paths = _operands("rm", words, "f")
@@ -65,7 +69,10 @@ def rm(ns: Netns, words: list[str]) -> str:
     refused = []
     for typed in typed_paths:
         path = _absolute(typed)
-        if path not in ns.files and _below(ns, path):
+        if path not in ns.files and set(typed) & PATTERN:
+            # With -f nothing would be said, and nothing be done.
+            refused.append(_missing(ns, f"rm: cannot remove '{typed}'", typed, path))
+        elif path not in ns.files and _below(ns, path):
             refused.append(BadCommand(f"rm: cannot remove '{typed}': Is a directory"))
         elif path not in ns.files and "-f" not in words:
             refused.append(_missing(ns, f"rm: cannot remove '{typed}'", typed, path))
@@ -96,7 +103,7 @@ def _below(ns: Netns, folder: str) -> list[str]:
 
 
 def _missing(ns: Netns, subject: str, typed: str, path: str) -> BadCommand:
-    if "*" in typed or "?" in typed:
+    if set(typed) & PATTERN:
         hint = "This prompt has no patterns: write the name itself."
     else:
         near = nearest(path, ns.files)
