@@ -331,7 +331,8 @@ FAULTS = (
         "mtu-black-hole",
         "Downloads hang",
         "{sender} connects to {pod}, and small requests are answered at once. Each larger upload "
-        "hangs for ever. A ping always works. It began when the network team moved {node}.",
+        "or download hangs for ever. A ping always works. It began when the network team moved "
+        "{node}.",
         "mtu-black-hole",
         PATH,
         {

@@ -125,7 +125,7 @@ def _compared(scene: Scene, repair: Repair) -> tuple[Findings, Findings]:
         soon = observe(repair.after, flow)
         if _well(soon, should):
             lasting.append(_short_lived(flow, later))
-        elif found := _harm(flow, right(scene.broken, flow), soon, should):
+        elif found := _harm(repair.after, flow, right(scene.broken, flow), soon, should):
             clean.append(found)
         elif soon.fates == should.fates != later.fates:
             lasting.append(_short_lived(flow, later))
@@ -163,12 +163,16 @@ def _short_lived(flow: Flow, later: Seen) -> Finding:
     return Finding(text, RUNTIME, later.exchange)
 
 
-def _harm(flow: Flow, before: Seen, soon: Seen, should: Seen) -> Finding | None:
+def _harm(after: Cluster, flow: Flow, before: Seen, soon: Seen, should: Seen) -> Finding | None:
     """A finding if the repair, and not the fault, is why a flow is not as it should be."""
     if before.ends == soon.ends:
         return None  # the fault itself, still there
     if soon.fates == should.fates:
-        if {source for _, _, source in soon.ends} == {flow.source}:
+        sources = {source for _, _, source in soon.ends}
+        if sources <= _further_addresses(after, flow.source):
+            text = f"The sender has two addresses now, and speaks from the other one: {flow}."
+            return Finding(text, BROKE, soon.exchange)
+        if sources == {flow.source}:
             text = (
                 f"The receiver now sees the sender's own address: {flow}. It should see a node's."
             )
@@ -184,11 +188,19 @@ def _harm(flow: Flow, before: Seen, soon: Seen, should: Seen) -> Finding | None:
     return Finding(text, BROKE, soon.exchange)
 
 
+def _further_addresses(cluster: Cluster, host: str) -> set[str]:
+    """A host's addresses, without the first of each device."""
+    ns = cluster.network.netns.get(host)
+    devices = ns.devices.values() if ns is not None else ()
+    return {address.ip for device in devices for address in device.addresses[1:]}
+
+
 def _state_findings(keys: list[tuple[str, str, str]]) -> Iterator[Finding]:
     for kind, where, which in keys:
         if kind in ("rule", "policy"):
+            what = "a rule is gone that" if kind == "rule" else f"the policy of {which} changed. It"
             text = (
-                f"On {where} a rule is gone, or a policy changed, that was no part of the fault. "
+                f"On {where} {what} was no part of the fault. "
                 "You seem to think that fewer rules are a repair."
             )
             yield Finding(text, FLUSHED, f"{where}: {which}")

@@ -56,6 +56,11 @@ def beliefs(found) -> tuple[str | None, str | None, str | None]:
          "{node}$ ip route add 10.1.15.0/26 via 10.1.15.0 dev flannel.1 onlink\n"
          "{node}$ ip route add 10.1.20.0/26 via 10.1.20.0 dev flannel.1 onlink",
          ("", "", "HIDDEN_FAULT")),
+        ("one-range",
+         "\n".join(f"{{{one}}}$ {step}" for one, last in (("pod1", "last1"), ("pod2", "last2"))
+                   for step in (f"ip addr add {{range}}.{{{last}}}/24 dev eth0",
+                                "ip route replace default via {range}.1"))
+         + "\n{node}$ ip addr add {range}.1/24 dev docker0", ("HALF_REPAIRED", "BROKE_OTHERS", "")),
         ("stale-route",
          "{node}$ ip route replace {first} via 10.1.15.0 dev flannel.1 onlink\n"
          "{node}$ ip route del {second} via 192.168.66.14", ("", "", "")),
