@@ -25,12 +25,25 @@ def ns():
         ("tee -a /etc/x <<EOF\nnew\nEOF", "new", "a=1 a=2\nb=a\nnew\n"),
         ("sed -i s/a/c/ /etc/x", "", "c=1 a=2\nb=c\n"),
         ("sed -i 's/a/c/g' /etc/x", "", "c=1 c=2\nb=c\n"),
+        ("sed -i -e s/a=1/a=3/ -e s/a=3/a=4/ /etc/x", "", "a=4 a=2\nb=a\n"),
+        ("sed -e 's/b=a/b=/' /etc/x", "a=1 a=2\nb=", "a=1 a=2\nb=a\n"),
         ("sed -i 's|a=1|/x/|' /etc/x", "", "/x/ a=2\nb=a\n"),
         ("sed -i 's/^a.*$/gone/' etc/x", "", "gone\nb=a\n"),
         ("sed -i 's/(1|2)+/no/' /etc/x", "", "a=1 a=2\nb=a\n"),
         ("sed 's/b=a/b=/' /etc/x", "a=1 a=2\nb=", "a=1 a=2\nb=a\n"),
     ],
-    ids=["tee", "tee -a", "once a line", "g", "other mark", "anchors", "basic regex", "no -i"],
+    ids=[
+        "tee",
+        "tee -a",
+        "once a line",
+        "g",
+        "two -e",
+        "one -e",
+        "other mark",
+        "anchors",
+        "basic regex",
+        "no -i",
+    ],
 )
 def test_a_file_is_written(ns, command, printed, after):
     assert ns.sh(command) == printed
@@ -42,6 +55,8 @@ def test_a_file_is_written(ns, command, printed, after):
     [
         ("sed -i s/a/b/ /etc/y", "sed: can't read /etc/y: No such file or directory"),
         ("sed -i s/a/b/", "sed: no input files"),
+        ("sed -i -e s/a/b/", "sed: no input files"),
+        ("sed -i -e s/a/b/ /etc/x -e s/c/d/", "sed: each -e stands in front of the files here."),
         ("sed -i y/a/b/ /etc/x", "sed: 'y/a/b/' is not modelled."),
         ("sed -i s/a/b /etc/x", "sed: 's/a/b' is not modelled."),
         ("sed -n s/a/b/ /etc/x", "sed: '-n' is not modelled."),

@@ -1,7 +1,8 @@
 """What lives here: ``tee`` and ``sed``: the files of a machine, written and changed.
 
     tee [-a] FILE … <<EOF          writes (or appends) a text, and prints it
-    sed [-i] 's/OLD/NEW/[g]' FILE …   replaces in every line; with -i in the file itself
+    sed [-i] 's/OLD/NEW/[g]' FILE …   replaces in every line; with -i in the file itself;
+                                      several with -e SCRIPT -e SCRIPT
 
 A daemon reads its file when it starts, so what is written here shows after a restart.
 
@@ -38,29 +39,41 @@ def tee(ns: Netns, words: list[str], stdin: str) -> str:
 
 
 def sed(ns: Netns, words: list[str]) -> str:
-    """``sed [-i] [-e] 's/OLD/NEW/[g]' FILE …``"""
+    """``sed [-i] [-e] 's/OLD/NEW/[g]' [-e …] FILE …``"""
     inside = "-i" in words
-    rest = [word for word in words if word not in ("-i", "-e")]
-    unknown = [word for word in rest if word.startswith("-")]
+    rest = [word for word in words if word != "-i"]
+    unknown = [word for word in rest if word.startswith("-") and word != "-e"]
     if unknown:
         raise BadCommand(f"sed: '{unknown[0]}' is not modelled.", f"Here: {_SED}")
-    if len(rest) < 2:
+    scripts: list[str] = []
+    while rest[:1] == ["-e"]:
+        scripts, rest = [*scripts, *rest[1:2]], rest[2:]
+    if not scripts:
+        scripts, rest = rest[:1], rest[1:]
+    if not rest:
         raise BadCommand("sed: no input files", _SED)
-    pattern, new, count = _substitution(rest[0])
+    if "-e" in rest:
+        raise BadCommand("sed: each -e stands in front of the files here.", _SED)
+    steps = [_substitution(script) for script in scripts]
     printed = []
-    for typed in rest[1:]:
+    for typed in rest:
         path = _absolute(typed)
         if path not in ns.files:
             near = nearest(path, ns.files)
             hint = f"Did you mean {near[0]}?" if near else "ls / shows what there is."
             raise BadCommand(f"sed: can't read {typed}: No such file or directory", hint)
-        lines = ns.files[path].splitlines(keepends=True)
-        text = "".join(pattern.sub(lambda _: new, line, count=count) for line in lines)
+        text = "".join(_replaced(line, steps) for line in ns.files[path].splitlines(keepends=True))
         if inside:
             ns.files[path] = text
         else:
             printed.append(text)
     return "".join(printed).removesuffix("\n")
+
+
+def _replaced(line: str, steps: list[tuple[re.Pattern[str], str, int]]) -> str:
+    for pattern, new, count in steps:
+        line = pattern.sub(lambda _, new=new: new, line, count=count)  # type: ignore[misc]
+    return line
 
 
 def _substitution(script: str) -> tuple[re.Pattern[str], str, int]:
