@@ -54,7 +54,7 @@ def test_what_is_typed_changes_the_cluster(console):
         ("ip rotue", 'Object "rotue" is unknown, try "ip help".', ""),
         ("iptable -L", "iptable: command not found.", "Did you mean iptables?"),
         ("ip route del 10.9.9.0/24", "RTNETLINK answers: No such process", ""),
-        ("ip route | grep x", "This prompt has no '|'", "filter that"),
+        ("ip route | grep x", "This prompt has no '|'", "Ask for less"),
         ("echo 'a", "The command 'echo 'a' has an open quotation mark.", ""),
     ],
     ids=["the tool's words", "unknown command", "the kernel's words", "a pipe", "quotation mark"],
