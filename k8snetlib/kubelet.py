@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from k8snetlib.errors import K8sNetError
 from k8snetlib.kube.api import Node, Pod
 from k8snetlib.kube.apiserver import ApiServer, Key, api_server, key_of
+from k8snetlib.kube.cni.host_local import DATA_DIR
 from k8snetlib.kube.cni.link import remove_link
 from k8snetlib.kube.controllers import ControllerManager
 from k8snetlib.linux.service import ACTIVE, Service
@@ -140,15 +141,25 @@ class Kubelet(Service):
         api.put(pod)
 
     def _next_address(self, node: Node) -> str:
-        """The next address behind the last one given that nobody has, round and round."""
-        used = {pod.ip for pod in self.api.list(Pod)}
+        """The next address behind the last one given that nobody has, round and round. What
+        host-local's files hold is taken as well, even if its pod is gone."""
+        files = [path for path in self.ns.files if path.startswith(f"{DATA_DIR}/")]
+        held = {path.rpartition("/")[2] for path in files}
+        used = {pod.ip for pod in self.api.list(Pod)} | held
         size = 1 << 32 - node.pod_cidr.length
         start = _number(self.last) - node.pod_cidr.net if self.last else 1
         for step in range(1, size + 1):
             at = (start + step) % size
             if 1 < at < size - 1 and (ip := node.pod_cidr.host(at)) not in used:
                 return ip
-        raise K8sNetError(f"no IP addresses available in range set: {node.pod_cidr}")
+        none = "no IP addresses available in range set:"
+        if held:
+            ends = f"{node.pod_cidr.host(1)}-{node.pod_cidr.host(size - 2)}"
+            raise K8sNetError(
+                'plugin type="flannel" failed (add): failed to delegate add: '
+                f"failed to allocate for range 0: {none} {ends}"
+            )
+        raise K8sNetError(f"{none} {node.pod_cidr}")
 
     def _unplug(self, key: Key) -> None:
         pod, name = self.plugged.pop(key)

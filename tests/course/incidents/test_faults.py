@@ -118,3 +118,11 @@ def test_nothing_in_the_package_repairs():
 
 def test_the_exercises_ask_for_faults_that_there_are():
     assert len(ASKED) > 10 and FAULTS.keys() >= ASKED
+
+
+def test_a_node_without_addresses_says_so_in_host_locals_words():
+    """As lesson 12 has it: no address available, and few pods."""
+    shown = scene("leaked-addresses")
+    said = shown.broken[shown.words["node"]].sh("journalctl -u kubelet")
+    assert "failed to allocate for range 0: no IP addresses available in range set: 10.1." in said
+    assert "requested IP" not in said
