@@ -11,6 +11,9 @@ SEED ?= 1
 NAME ?=
 FILES ?=
 
+# Tests start hundreds of Pythons; where nothing is kept, each would compile the library anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 LAB := .venv-lab/bin/python
 TEST := .venv-test/bin/python
 BROWSER := .venv-browser/bin/python
