@@ -2,7 +2,8 @@
 # Each environment is built by tools/environment.py, and again only when pyproject.toml changes.
 
 PYTHON ?= python3
-JOBS ?= 2
+# More than two processors: many tests wait for a real kernel.
+JOBS ?= 3
 LAB_ARGS ?=
 PYTEST_ARGS ?=
 CELL_TIMEOUT ?= 60
