@@ -15,8 +15,9 @@ from k8snetlib.address import Prefix
 from k8snetlib.errors import K8sNetError
 from k8snetlib.trace import Names
 
-_CHANCE = re.compile(r"(\d{1,12}(?:\.\d{1,60})?)(?:/(\d{1,12}))?(%)?")
+_CHANCE = re.compile(r"(\d{1,12}(?:[.,]\d{1,60})?|[.,]\d{1,60})(?:/(\d{1,12}))?(%)?")
 _NOBODY = ("nobody", "no one", "noone", "no-one", "none", "nothing", "nowhere", "-", "")
+_FILLED = ("", "only", "the")
 _NONE = re.compile(r"(?:(?:no|none|nobody|noone|no-one|nothing|nowhere)\b(?!-)|-?$)")
 _CHAIN = re.compile(
     r"(?:\b(raw|conntrack|mangle|nat|filter)\W+(?:table\W+)?(?:chain\W+)?)?"
@@ -44,7 +45,7 @@ def chance(value: Any) -> Any:
     found = _CHANCE.fullmatch(value.replace(" ", "")) if isinstance(value, str) else None
     if found is None or (found[2] and not int(found[2])):
         return value
-    return float(found[1]) / int(found[2] or 1) / (100 if found[3] else 1)
+    return float(found[1].replace(",", ".")) / int(found[2] or 1) / (100 if found[3] else 1)
 
 
 def words(value: Any) -> Any:
@@ -53,16 +54,17 @@ def words(value: Any) -> Any:
 
 
 def host(value: Any) -> Any:
-    """A namespace's own name from ``pod/web2``, ``default/web2``, ``Web2`` or ``web2 (node1)``."""
+    """A namespace's own name from ``pod/web2``, ``Web2``, ``the web2`` or ``web2 (node1)``."""
     if not isinstance(value, str):
         return value
-    return re.sub(r"\s*\([^()]*\)$", "", value.strip().lower()).rpartition("/")[2]
+    text = re.sub(r"\s*\([^()]*\)$", "", value.strip().lower()).rpartition("/")[2]
+    return re.sub(r"^(?:the|pod) ", "", text)
 
 
 def hosts(value: Any) -> Any:
     """Several namespaces, in any order: a list, or a text with commas or ``and``."""
     if isinstance(value, str):
-        value = [part for part in re.split(r",|\band\b|\s", value) if part.strip()]
+        value = [part for part in re.split(r"[,&\s]|\band\b", value) if part not in _FILLED]
     if not isinstance(value, list):
         return value
     return sorted({name if isinstance(name, str) else repr(name) for name in map(host, value)})
