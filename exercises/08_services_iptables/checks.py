@@ -58,8 +58,8 @@ def kind(value: Any) -> Any:
     text = forms.words(value)
     if forms.none(text) or str(text).lower().startswith("not "):
         return "none"
-    found = re.search(r"\b(?:KUBE-)?(SVC|SEP)\b", str(text).upper().replace("_", "-"))
-    return f"KUBE-{found[1]}" if found else value
+    found = set(re.findall(r"\b(?:KUBE-)?(SVC|SEP)\b", str(text).upper().replace("_", "-")))
+    return f"KUBE-{found.pop()}" if len(found) == 1 else value
 
 
 def address(value: Any) -> Any:
@@ -69,7 +69,8 @@ def address(value: Any) -> Any:
     owners = [n for n in names.ips.values() if set(n.split()) <= set(said)]
     if "docker0" in said:
         owners = [n for n in owners if "docker0" in n]
-    return forms.address(owners[0] if len(owners) == 1 else value, names)
+    written = re.search(r"\d\.\d", str(value))
+    return forms.address(value if written or len(owners) != 1 else owners[0], names)
 
 
 def _said(answer: dict[str, Any], name: str) -> tuple[Any, Any]:
