@@ -2,7 +2,8 @@
 # Each environment is built by tools/environment.py, and again only when pyproject.toml changes.
 
 PYTHON ?= python3
-JOBS ?= 2
+# More than two processors: many tests wait for a real kernel.
+JOBS ?= 3
 LAB_ARGS ?=
 PYTEST_ARGS ?=
 CELL_TIMEOUT ?= 60
@@ -10,6 +11,9 @@ MUTANTS ?= 400
 SEED ?= 1
 NAME ?=
 FILES ?=
+
+# Tests start hundreds of Pythons; where nothing is kept, each would compile the library anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 LAB := .venv-lab/bin/python
 TEST := .venv-test/bin/python

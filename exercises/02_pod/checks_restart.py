@@ -71,6 +71,15 @@ def check_down(answer: dict[str, Any], seed: int) -> Findings:
             "Its namespace is still there, and a kernel answers for it."
         )
         return fail(text, "APP_IS_POD", walk)
+    if said[0] == "delivered":
+        text = "You seem to think that a socket outlives its program. It closes with the process."
+        return fail(text, "SOCKET_STAYS", walk)
+    if said[1] in ("web", "pause", "sidecar"):
+        text = (
+            "You seem to think that a packet comes to one container. "
+            "It comes to the namespace that all of them share."
+        )
+        return fail(text, "OWN_NS", walk)
     return fail("Follow the SYN: does it arrive, and does a socket fit?", None, walk)
 
 
@@ -98,6 +107,12 @@ def check_web(answer: dict[str, Any], seed: int) -> Findings:
             "kubelet starts again what has ended, and nothing else."
         )
         return fail(text, "ALL_RESTART")
+    if said[1] == ["pause", "web"]:
+        text = "You seem to think that pause starts again with each program. It only waits."
+        return fail(text, "PAUSE_AGAIN")
+    if forms.empty(answer["web.started"]) == []:
+        text = "You seem to think that a crashed program stays down. kubelet looks after it."
+        return fail(text, "NO_RESTART")
     return fail("Which processes have ended here? Only these start again.")
 
 
@@ -157,6 +172,24 @@ def check_old(answer: dict[str, Any], seed: int) -> Findings:
             "web2 asks its neighbours by ARP first, and sends nothing while nobody answers."
         )
         return fail(text, "NODE_TAKES", ping)
+    if said[0] in ("lost", "dropped"):
+        text = (
+            "You seem to think that web2 never learns of it. "
+            "Its own kernel knows that its question had no answer."
+        )
+        return fail(text, "NEVER_TOLD", ping)
+    if said[0] in ("refused", "rejected"):
+        text = "You seem to think that somebody refuses. A refusal needs a host that is there."
+        return fail(text, "SOMEBODY_REFUSES", ping)
+    if "docker0" in str(said[2]):
+        text = "You seem to give the route of node1. Asked is that of web2, with web2's device."
+        return fail(text, "NODE_ROUTE", ping)
+    if isinstance(said[2], tuple) and said[2][0] == "10.1.0.0/16":
+        text = (
+            "You seem to think that all pods are on web2's link. "
+            "Its link has the pods of one node only."
+        )
+        return fail(text, "WIDE_LINK", ping)
     return fail("web2 chooses a route, and then asks for a MAC address. Who answers?", None, ping)
 
 

@@ -14,7 +14,7 @@ from k8snetlib.course import forms
 from k8snetlib.course.rubric import Findings, Item, fail, same
 from k8snetlib.packet import Ethernet, IPv4, Tcp, Udp
 
-SPORT, DPORT = 40004, 8080
+SPORT, DPORT, GATEWAY = 40004, 8080, "192.168.66.1"
 
 
 @lru_cache(maxsize=4)
@@ -83,6 +83,17 @@ def check_macs(answer: dict[str, Any], seed: int) -> Findings:
             "The switch only passes frames on, and both nodes are on one link."
         )
         return fail(text, "SWITCH_MAC")
+    if said == ("web2:eth0", "node1:docker0"):
+        text = (
+            "You seem to describe the first link, from the pod to its node. Look at eth0 instead."
+        )
+        return fail(text, "FIRST_LINK")
+    if any("docker0" in str(end) for end in said):
+        text = (
+            "You seem to think that the bridges of two nodes share a link. "
+            "A bridge joins one node to its own pods."
+        )
+        return fail(text, "BRIDGE_LINK")
     if (target, source) == said:
         return fail("The two are the other way round: node1 sends.")
     if said[1] == target:
@@ -98,6 +109,9 @@ def _four(answer: dict[str, Any], part: str) -> tuple[Any, ...]:
     names = walk().names
     ends = [forms.address(answer[f"{part}.{key}"], names) for key in ("src", "dst")]
     return (*ends, *(forms.whole(answer[f"{part}.{key}"]) for key in ("sport", "dport")))
+
+
+_ANSWER = "You seem to describe the answer. The SYN goes the other way."
 
 
 def check_outer(answer: dict[str, Any], seed: int) -> Findings:
@@ -126,6 +140,18 @@ def check_outer(answer: dict[str, Any], seed: int) -> Findings:
             "The outer ports belong to the two flanneld sockets."
         )
         return fail(text, "OVERLAY_PORT")
+    if said[:2] == (right[1], right[0]):
+        return fail(_ANSWER, "ANSWER")
+    if any(str(end).startswith("10.1.") for end in said[:2]):
+        text = (
+            "You seem to think that the outer packet goes from tunnel to tunnel, or bridge to "
+            "bridge. "
+            "It travels in the node network."
+        )
+        return fail(text, "OVERLAY_TARGET")
+    if said[1] == GATEWAY:
+        text = "You seem to send the outer packet to the router. Both nodes are on one link."
+        return fail(text, "BY_ROUTER")
     return fail("Two processes exchange the outer packet. Name their sockets.")
 
 
@@ -140,6 +166,20 @@ def check_inner(answer: dict[str, Any], seed: int) -> Findings:
             "Between pods, flannel translates nothing."
         )
         return fail(text, "SRC_REWRITTEN")
+    if same(said, (right[1], right[0], right[3], right[2])) or said[2:] == (right[3], right[2]):
+        return fail(_ANSWER, "ANSWER")
+    if set(on_the_wire()["outer"][2:]) & set(said[2:]):
+        text = (
+            "You seem to carry flanneld's port into the inner packet. "
+            "The inner packet is wrapped as it was."
+        )
+        return fail(text, "PORT_INSIDE")
+    if said[1] != right[1]:
+        text = (
+            "You seem to think that the inner packet is for a node or a tunnel. "
+            "It is for the same receiver all the way."
+        )
+        return fail(text, "INNER_TO_NODE")
     return fail("The inner packet is the one that web2 sent. Who is it from and to?")
 
 
@@ -189,7 +229,20 @@ def check_route(answer: dict[str, Any], seed: int) -> Findings:
             "With the udp backend one route leads to flannel0, and flanneld has the list."
         )
         return fail(text, "ROUTE_PER_NODE")
+    if isinstance(said, tuple) and said[0] == "0.0.0.0/0":
+        text = (
+            "You seem to think that node1 knows no way to other nodes' pods. "
+            "The default route is asked last of all."
+        )
+        return fail(text, "BY_DEFAULT")
+    if isinstance(said, tuple) and str(said[0]).startswith("192.168."):
+        return fail(_OUTER_ROUTE, "OUTER_ROUTE")
     return fail("node1 has several routes, and this one did not decide. Print its table.")
+
+
+_OUTER_ROUTE = (
+    "You seem to look up the outer packet. Asked is the route of the packet that the pod sent."
+)
 
 
 def check_lease(answer: dict[str, Any], seed: int) -> Findings:
@@ -209,6 +262,15 @@ def check_lease(answer: dict[str, Any], seed: int) -> Findings:
             "The outer packet needs an address of the node network."
         )
         return fail(text, "OVERLAY_TARGET")
+    if isinstance(said, tuple) and said[0] == on_the_wire()["route"][0]:
+        text = "You seem to take the whole pod network for a lease. A lease is for one node."
+        return fail(text, "NET_AS_LEASE")
+    if isinstance(said, tuple) and said[1] == on_the_wire()["outer"][0]:
+        text = (
+            "You seem to take the sender's own record. "
+            "flanneld looks for the node to which the packet goes."
+        )
+        return fail(text, "OWN_RECORD")
     return fail(
         "This is not the record that flanneld found. Which of its subnets contains backend?"
     )
@@ -250,6 +312,20 @@ def check_node1(answer: dict[str, Any], seed: int) -> Findings:
             "A TUN device lives as long as the process that opened it."
         )
         return fail(text, "TUN_STAYS", walk("node1"))
+    if said[1] in ("node1", "web2") or forms.nobody(answer["node1.route"]) == "nobody":
+        text = (
+            "You seem to think that no route is left, so that the SYN stays. "
+            "A default route takes whatever is left over."
+        )
+        return fail(text, "NO_DEFAULT", walk("node1"))
+    if said[1] == "node2":
+        text = (
+            "You seem to think that the bare packet finds the other node. "
+            "Between the nodes nobody knows the pods' addresses."
+        )
+        return fail(text, "FINDS_NODE", walk("node1"))
+    if isinstance(said[0], tuple) and str(said[0][0]).startswith("192.168."):
+        return fail(_OUTER_ROUTE, "OUTER_ROUTE", walk("node1"))
     return fail(
         "The SYN takes another way. Follow it with the routes that are left.", None, walk("node1")
     )
@@ -262,12 +338,20 @@ def check_node2(answer: dict[str, Any], seed: int) -> Findings:
         return ()
     if said[1] == walk().request.end:  # type: ignore[union-attr]
         return fail(_CONTROL, "CONTROL_ONLY", walk("node2"))
-    if same(said, after("node1")[:2]):
+    if same(said[0], after("node1")[0]):
         text = (
             "You seem to think that node1 notices at once and drops its route. "
             "Its own flanneld still runs, and the lease of node2 is still valid."
         )
         return fail(text, "LEASE_AT_ONCE", walk("node2"))
+    if said[1] in ("node1", "web2"):
+        text = (
+            "You seem to think that node1 keeps the packet back. "
+            "It cannot know yet that nobody listens there."
+        )
+        return fail(text, "SENDER_STOPS", walk("node2"))
+    if isinstance(said[0], tuple) and str(said[0][0]).startswith("192.168."):
+        return fail(_OUTER_ROUTE, "OUTER_ROUTE", walk("node2"))
     return fail(
         "The SYN ends elsewhere. Follow the outer packet to its socket.", None, walk("node2")
     )
@@ -284,6 +368,17 @@ def check_told(answer: dict[str, Any], seed: int) -> Findings:
             "It goes to the failed packet's source, and needs a route there."
         )
         return fail(text, "ICMP_TO_POD", walk("node2" if said[1] == "web2" else "node1"))
+    if said[0] == "node1":
+        text = (
+            "You seem to think that an error goes to the node that chose the route. "
+            "It goes to the failed packet's source address."
+        )
+        return fail(text, "ICMP_TO_NODE", walk("node1"))
+    if said[1] == "nobody" and forms.host(answer["node2.ends_in"]) == after("node2")[1]:
+        text = (
+            "You seem to think that a closed UDP port is silent. The kernel there answers for it."
+        )
+        return fail(text, "CLOSED_SILENT", walk("node2"))
     return fail("Look for the ICMP error: who sends it, where to, and does a route exist?")
 
 
@@ -307,5 +402,5 @@ ITEMS = (
     Item("04.stopped.node2", 2, "flanneld stops on node2", check_node2,
          ("node2.route", "node2.ends_in")),
     Item("04.stopped.told", 2, "Who receives an ICMP error", check_told,
-         ("node1.told", "node2.told")),
+         ("node1.told", "node2.told", "node2.ends_in")),
 )  # fmt: skip

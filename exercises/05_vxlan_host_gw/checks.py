@@ -96,7 +96,24 @@ def check_ethernet(answer: Answer, seed: int) -> Findings:
             "It only wraps, and hands on."
         )
         return fail(text, "VTEP_OUTSIDE")
+    if any(str(end).startswith(("switch:", "router:")) for end in said):
+        text = (
+            "You seem to address the frame to a switch or a router. "
+            "The switch only passes frames on, and both nodes are on one link."
+        )
+        return fail(text, "SWITCH_MAC")
+    if any("docker0" in str(end) for end in said):
+        text = (
+            "You seem to think that the bridges of two nodes share a link. "
+            "A bridge joins one node to its own pods."
+        )
+        return fail(text, "BRIDGE_LINK")
+    if said == tuple(reversed(right()["ethernet"])):
+        return fail(_ANSWER, "ANSWER")
     return fail("These are not the ends of the link between the nodes. Which interfaces share it?")
+
+
+_ANSWER = "You seem to describe the answer. The SYN goes the other way."
 
 
 def check_inner_ethernet(answer: Answer, seed: int) -> Findings:
@@ -128,6 +145,14 @@ def check_inner_ethernet(answer: Answer, seed: int) -> Findings:
             "node1 unwraps and routes before docker0 sees the packet."
         )
         return fail(text, "BRIDGE_INSIDE")
+    if said == tuple(reversed(right()["inner_ethernet"])):
+        return fail(_ANSWER, "ANSWER")
+    if str(said[0]).endswith((":docker0", ":eth0")):
+        text = (
+            "You seem to take a device which the packet only passes before or after. "
+            "The inner frame is made where node3's route leads."
+        )
+        return fail(text, "OTHER_DEVICE")
     return fail("This is not the next hop that node3's route names. Whose MAC has it?")
 
 
@@ -150,6 +175,21 @@ def check_outer(answer: Answer, seed: int) -> Findings:
     if ends == wanted[:2] and port == 4789:
         text = "You seem to use the port of the RFC. flannel takes the Linux kernel's default."
         return fail(text, "IANA_PORT")
+    if ends == (wanted[1], wanted[0]):
+        return fail(_ANSWER, "ANSWER")
+    if any(str(end).startswith("10.1.") for end in ends):
+        text = (
+            "You seem to think that the outer packet goes from tunnel to tunnel, or bridge to "
+            "bridge. "
+            "It travels in the node network."
+        )
+        return fail(text, "OVERLAY_OUTER")
+    if ends == wanted[:2]:
+        text = (
+            "You seem to carry the connection's ports to the outer header. "
+            "The outer port belongs to the tunnel."
+        )
+        return fail(text, "OVERLAY_PORT")
     return fail("The two nodes exchange the outer packet. Which addresses, and to which port?")
 
 
@@ -187,7 +227,31 @@ def check_route(answer: Answer, seed: int) -> Findings:
             "vxlan has one for each node."
         )
         return fail(text, "ONE_ROUTE")
+    if isinstance(said, tuple) and said[0] == "0.0.0.0/0":
+        text = (
+            "You seem to think that node3 knows no way to other nodes' pods. "
+            "The default route is asked last of all."
+        )
+        return fail(text, "BY_DEFAULT")
+    if isinstance(said, tuple) and str(said[0]).startswith("192.168."):
+        text = "You seem to look up the outer packet. Asked is the route of the inner one."
+        return fail(text, "OUTER_ROUTE")
+    if isinstance(said, tuple) and said == (wanted[0], "", wanted[2]):
+        text = (
+            "You seem to leave out the next hop. "
+            "Without one, node3 would look for the pod itself behind the device."
+        )
+        return fail(text, "NO_NEXT_HOP")
+    if isinstance(said, tuple) and said[1:2] == (BRIDGE,):
+        return fail(_VIA_BRIDGE, "VIA_BRIDGE")
     return fail("node3 has several routes, and this one did not decide. Print its table.")
+
+
+BRIDGE = "10.1.15.1"
+_VIA_BRIDGE = (
+    "You seem to take the far node's bridge as next hop. "
+    "A tunnel's next hop is the device at its other end."
+)
 
 
 _VIA_NODE = (
@@ -219,6 +283,13 @@ def _check_entry(part: str, otherwise: str) -> Any:
             return fail(_ETH0, "ETH0_INSIDE")
         if part == "fdb" and isinstance(said, tuple) and said[1:] == right()["neighbour"][:1]:
             return fail(_OVERLAY_HOP, "FDB_OVERLAY")
+        if isinstance(said, tuple) and {BRIDGE, "node1:docker0"} & set(said):
+            return fail(_VIA_BRIDGE, "VIA_BRIDGE")
+        if isinstance(said, tuple) and {"node3:flannel.1", right()["outer"][0]} & set(said):
+            text = "You seem to give node3's own address. The entry is about the other end."
+            return fail(text, "OWN_END")
+        if part == "neighbour" and isinstance(said, tuple) and said[0] == right()["outer"][1]:
+            return fail(_VIA_NODE, "VIA_NODE")
         return fail(otherwise)
 
     return check

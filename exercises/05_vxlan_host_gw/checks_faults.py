@@ -117,12 +117,18 @@ def check_hostgw(answer: Answer, seed: int) -> Findings:
             "Nothing is wrapped, so each router must know the pods."
         )
         return fail(text, "HOSTGW_L3", walk)
-    if said[0] == BEHIND:
+    if said[0] in (BEHIND, "192.168.66.1", PODS.partition("/")[0]):
         text = (
             "You seem to think that host-gw writes a node's address into the packet. "
             "A next hop changes the MAC address only."
         )
         return fail(text, "HOSTGW_L3", walk)
+    if said[1] in ("node1", "web2"):
+        text = (
+            "You seem to think that node1 keeps the ping. "
+            "Its new route names a neighbour, and that is enough to send."
+        )
+        return fail(text, "SENDER_STOPS", walk)
     return fail("Follow the ping to its last step: where is it, and which address is asked?",
                 None, walk)  # fmt: skip
 
@@ -139,6 +145,12 @@ def check_told(answer: Answer, seed: int) -> Findings:
             "It needs a route back to the pod."
         )
         return fail(text, "ICMP_TO_POD", walk)
+    if said in ("node1", "router"):
+        text = (
+            "You seem to think that an error goes to a router on the way. "
+            "It goes to the failed packet's source address."
+        )
+        return fail(text, "ICMP_TO_NODE", walk)
     return fail(
         "Look at the router's last step: what does it try, and what is missing?", None, walk
     )
@@ -162,6 +174,18 @@ def check_vxlan(answer: Answer, seed: int) -> Findings:
             "Its outer packet is for a node, and is routed."
         )
         return fail(text, "VXLAN_L2", walk)
+    if said[0] in ("192.168.66.1", PODS.partition("/")[0]):
+        text = (
+            "You seem to think that a next hop's address stands in the packet. "
+            "A packet names only its two ends."
+        )
+        return fail(text, "NEXT_HOP_INSIDE", walk)
+    if said[1] in ("node1", "web2"):
+        text = (
+            "You seem to think that node1 keeps the ping. "
+            "The wrapped packet is routed like any other packet."
+        )
+        return fail(text, "SENDER_STOPS", walk)
     return fail("Follow the outer packet: whose address does it carry?", None, walk)
 
 
@@ -180,6 +204,21 @@ def check_outer_route(answer: Answer, seed: int) -> Findings:
             "node1 looks up a route twice."
         )
         return fail(text, "ONLINK_OUTER", walk)
+    if isinstance(said, tuple) and str(said[0]).startswith("10.1."):
+        text = "You seem to look up a pod's address. The outer packet is for a node."
+        return fail(text, "ONLINK_OUTER", walk)
+    if isinstance(said, tuple) and str(said[0]).startswith("203.0.113."):
+        text = (
+            "You seem to expect a route of its own for this node. "
+            "node1 sends it as it sends everything else to the outside."
+        )
+        return fail(text, "ROUTE_PER_NODE", walk)
+    if isinstance(said, tuple) and str(said[0]).startswith("192.168."):
+        text = (
+            "You seem to think that the new node is on node1's own link. "
+            "Compare its address with this prefix."
+        )
+        return fail(text, "ON_LINK", walk)
     text = "This route does not decide about the outer packet. Which contains its destination?"
     return fail(text, None, walk)
 
@@ -238,6 +277,12 @@ def check_small(answer: Answer, seed: int) -> Findings:
             "It goes straight from eth0 to eth0."
         )
         return fail(text, "NODES_TOO", broken(next(iter(wrong)))[0])
+    if set(wrong) == {"narrow"}:
+        text = (
+            "You seem to think that a narrow place stops small packets, too. "
+            "It stops only what does not fit."
+        )
+        return fail(text, "NARROW_ALL", witness)
     return fail("Ask for each ping: is it wrapped, and is it large?", None, witness)
 
 
@@ -261,13 +306,29 @@ def check_ends(answer: Answer, seed: int) -> Findings:
     if said == wanted:
         return ()
     fault = next(f for f, one, other in zip(FAULTS, said, wanted, strict=True) if one != other)
-    if "node1" in said:
+    if {"node1", "web2"} & set(map(str, said)):
         text = (
-            "You seem to think that the sender's node notices the fault. "
+            "You seem to think that the sender's side notices the fault. "
             "To node1, its entries and its MTU are fine."
         )
         return fail(text, "SENDER_STOPS", broken(fault)[2])
-    return fail("Some ping ends elsewhere. Follow it, step by step.", None, broken(fault)[2])
+    walk, place = broken(fault)[2], said[list(FAULTS).index(fault)]
+    if place == "backend":
+        text = "You seem to think that the large ping arrives in spite of the fault."
+        return fail(text, "ARRIVES", walk)
+    if place == "switch":
+        text = (
+            "You seem to think that the switch knows what is inside a frame. "
+            "It looks at MAC addresses and at the size."
+        )
+        return fail(text, "SWITCH_STOPS", walk)
+    if place == "node2":
+        text = (
+            "You seem to think that a frame which is too large still arrives. "
+            "The port before its receiver does not send it."
+        )
+        return fail(text, "LARGE_ARRIVES", walk)
+    return fail("Some ping ends elsewhere. Follow it, step by step.", None, walk)
 
 
 def check_entry(answer: Answer, seed: int) -> Findings:
@@ -282,6 +343,17 @@ def check_entry(answer: Answer, seed: int) -> Findings:
             "Nobody told it, and it does not ask."
         )
         return fail(text, "NEW_MAC_KNOWN")
+    if isinstance(said, tuple) and str(said[0]).startswith("192.168."):
+        text = (
+            "You seem to give the neighbour of the outer packet. The fault is in the frame inside."
+        )
+        return fail(text, "OUTER_NEIGHBOUR")
+    if isinstance(said, tuple) and said[0] == example("vxlan").address_of("backend"):
+        text = (
+            "You seem to think that node1 has a neighbour entry for each pod. "
+            "It has one for each next hop."
+        )
+        return fail(text, "POD_WATCH")
     return fail("This neighbour does not decide about the packet. Begin with the route.")
 
 

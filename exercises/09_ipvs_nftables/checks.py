@@ -1,7 +1,8 @@
-"""The rubrics of 09.modes, 09.turns and 09.migrate: one cluster in three modes.
+"""The rubrics of 09.modes and 09.turns: one cluster in three modes.
 
 The model sends the same packets when the check runs; nothing here says what it will find.
-``checks_tables`` holds the rubrics of the tasks in which code is written.
+``checks_tables`` holds the rubrics of the tasks in which code is written, ``checks_migrate`` that
+of 09.migrate.
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ from k8snetlib.course import forms
 from k8snetlib.course.rubric import Findings, Item, fail
 
 MODES = ("iptables", "nftables", "ipvs")
-VIP, WRONG, NODE_PORT = "10.96.0.10", 8080, 30080
-ADDRESSES = ("127.0.0.1", "10.1.15.1", "192.168.66.11")
+VIP, WRONG = "10.96.0.10", 8080
 
 
 @lru_cache(maxsize=3)
@@ -61,10 +61,12 @@ def decider(value: Any) -> Any:
     if not isinstance(text, str):
         return value
     text = text.lower().replace("kube-proxy", "")
-    if re.match(r"(the )?(default )?rout|default|0\.0\.0\.0/0|via ", text):
-        return "route"
     named = re.search(r"kube-[a-z]+(?:-[a-z]+)*|[a-z]+(?:-[a-z]+)*-c(?:heck|hain)", text)
-    return named[0] if named else text
+    if named:
+        return named[0]
+    if re.search(r"\brout|^default|0\.0\.0\.0/0|via ", text):
+        return "route"
+    return forms.nobody(text, "route")
 
 
 def _said(answer: dict[str, Any], mode: str, what: str) -> tuple[Any, Any]:
@@ -72,6 +74,46 @@ def _said(answer: dict[str, Any], mode: str, what: str) -> tuple[Any, Any]:
 
 
 _DECIDER = "In {} mode another chain decides, or a route."
+
+
+def _by(said: Any, right: Any, mode: str, what: str) -> Findings:
+    """A finding if only the chain is wrong."""
+    exchange = walk(mode, what)
+    if right[1] == "route" and str(said[1]).startswith("kube-"):
+        text = (
+            "You seem to think that a chain decides whatever passes it. "
+            "A chain in which no rule matches decides nothing."
+        )
+        return fail(text, "CHAIN_DECIDES", exchange)
+    if said[1] == "reject-chain":
+        text = (
+            "You seem to think that one chain refuses everything. "
+            "That one is for Services without endpoints."
+        )
+        return fail(text, "ONE_REJECTS", exchange)
+    if said[1] in ("input", "forward", "filter-input", "filter-forward"):
+        text = (
+            "You seem to name the chain that calls another one. "
+            "Which chain has the rule that says no?"
+        )
+        return fail(text, "CALLER", exchange)
+    return fail(_DECIDER.format(mode), None, exchange)
+
+
+def _otherwise(said: Any, mode: str, what: str) -> Findings:
+    """A finding for a wrong fate that means the same for a ping and for a port."""
+    exchange = walk(mode, what)
+    if said[0] == "dropped" and mode != "iptables":
+        text = f"You seem to think that {mode} mode refuses silently. The sender gets an answer."
+        return fail(text, "SILENT", exchange)
+    if said[0] == "refused":
+        text = (
+            "You seem to think that the packet comes to a socket, or to none. It never gets so far."
+        )
+        return fail(text, "NO_SOCKET", exchange)
+    packet = {"ping": "ping", "port": "packet"}[what]
+    other = fail(f"In {mode} mode the {packet} fares otherwise.", None, exchange)
+    return dropped(said, mode, what) or other
 
 
 def dropped(said: Any, mode: str, what: str) -> Findings:
@@ -103,10 +145,21 @@ def check_ping(answer: dict[str, Any], seed: int) -> Findings:
                 "In one mode it does, so the packet is for this host."
             )
             return fail(text, "VIP_NIC", walk(mode, "ping"))
+        if mode == "nftables" and said[0] == "unreachable":
+            text = (
+                "You seem to think that a ping meets no rule in any mode. "
+                "Two modes know all ClusterIPs."
+            )
+            return fail(text, "IPTABLES_WAY", walk(mode, "ping"))
+        if mode == "iptables" and said[0] == "rejected":
+            text = (
+                "You seem to think that iptables mode has rules for whole addresses. "
+                "Its rules ask for protocol and port as well."
+            )
+            return fail(text, "WHOLE_ADDRESS", walk(mode, "ping"))
         if said[0] == right[0]:
-            return fail(_DECIDER.format(mode), None, walk(mode, "ping"))
-        other = fail(f"In {mode} mode the ping fares otherwise.", None, walk(mode, "ping"))
-        return dropped(said, mode, "ping") or other
+            return _by(said, right, mode, "ping")
+        return _otherwise(said, mode, "ping")
     return ()
 
 
@@ -136,16 +189,21 @@ def check_port(answer: dict[str, Any], seed: int) -> Findings:
             )
             return fail(text, "IPTABLES_WAY", exchange)
         if said[0] == right[0]:
-            return fail(_DECIDER.format(mode), None, exchange)
-        other = fail(f"In {mode} mode the packet fares otherwise.", None, exchange)
-        return dropped(said, mode, "port") or other
+            return _by(said, right, mode, "port")
+        return _otherwise(said, mode, "port")
     return ()
+
+
+def device_name(value: Any) -> Any:
+    """``kube-ipvs0`` from itself, ``node1:kube-ipvs0`` or ``kube-ipvs0 (node1)``."""
+    name = forms.host(value)
+    return name.rpartition(":")[2].strip() if isinstance(name, str) else name
 
 
 def check_device(answer: dict[str, Any], seed: int) -> Findings:
     """Which device has the ClusterIP."""
     for mode in MODES:
-        said = forms.nobody(forms.host(answer[f"{mode}.device"]), "none")
+        said = forms.nobody(device_name(answer[f"{mode}.device"]), "none")
         if said == device(mode):
             continue
         if said == "none":
@@ -201,11 +259,12 @@ _LEAST = tuple(f"least.{mode}" for mode in MODES)
 
 def check_next(answer: dict[str, Any], seed: int) -> Findings:
     """Whose turn it is."""
-    said = tuple(forms.host(answer[path]) for path in _NEXT)
+    names = cluster("ipvs").network.names.ips
+    said = tuple(names.get(one, one) for one in (forms.host(answer[path]) for path in _NEXT))
     right = tuple(turns()[path] for path in _NEXT)
     if said == right:
         return ()
-    if said[0] == right[0] and said[1] == order()[1]:
+    if said[0] == right[0] and said[1] in order()[1:]:
         text = (
             "You seem to think that all nodes share one turn. "
             "Each node has an IPVS table of its own."
@@ -242,104 +301,10 @@ def check_least(answer: dict[str, Any], seed: int) -> Findings:
     if said[2] == 1:
         text = "You seem to think that all modes draw. One of them remembers whose turn it is."
         return fail(text, "ALL_RANDOM")
+    if 2 in said[:2]:
+        text = "You seem to give what is likely. Asked is what holds in the worst case, too."
+        return fail(text, "AVERAGE")
     return fail("What is the worst case of three draws? And of three turns?")
-
-
-# -- 09.migrate -----------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=3)
-def works(mode: str) -> list[str]:
-    """The addresses at which a process on node1 reaches the node port."""
-    return [ip for ip in ADDRESSES if cluster(mode).clone().connect("node1", ip, port=NODE_PORT).ok]
-
-
-@lru_cache(maxsize=1)
-def journal() -> tuple[str, str]:
-    """(the mode whose kube-proxy says that it is deprecated, the mode that it names instead)."""
-    for mode in MODES:
-        text = cluster(mode)["node1"].sh("journalctl -u kube-proxy -o cat")
-        match = re.search(r"deprecated.*use '(\w+)' instead", text)
-        if match:
-            return mode, match[1]
-    raise AssertionError("no mode is deprecated")
-
-
-def addresses(value: Any) -> Any:
-    """A sorted list of addresses, from a list or a text; ports do not count."""
-    if isinstance(value, str):
-        value = re.findall(r"\d+\.\d+\.\d+\.\d+|localhost|docker0|eth0", value)
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        return value
-    names = {"localhost": "127.0.0.1", "docker0": "10.1.15.1", "eth0": "192.168.66.11"}
-    found = {names.get(host, host) for one in value for host in [one.partition(":")[0].strip()]}
-    return [ip for ip in ADDRESSES if ip in found] + sorted(found - set(ADDRESSES))
-
-
-def check_works(answer: dict[str, Any], seed: int) -> Findings:
-    """Node ports in iptables and nftables mode."""
-    said = {mode: addresses(forms.empty(answer[f"works.{mode}"])) for mode in MODES[:2]}
-    if all(said[mode] == works(mode) for mode in said):
-        return ()
-    text = (
-        "You seem to think that 127.0.0.1 and the node port go together in every mode. "
-        "One mode has a list of addresses for that."
-    )
-    if "127.0.0.1" in str(said["nftables"]):
-        return fail(text, "NP_LOCALHOST", local("nftables"))
-    if "127.0.0.1" not in str(said["iptables"]):
-        text = (
-            "You seem to think that a node port never works on 127.0.0.1. "
-            "One mode serves it, with a sysctl's help."
-        )
-        return fail(text, "NEVER_LOCAL", local("iptables"))
-    if "10.1.15.1" in str(said["nftables"]):
-        text = (
-            "You seem to think that every address of the node serves node ports. "
-            "One mode takes the node's main address only."
-        )
-        return fail(text, "ALL_ADDRESSES")
-    return fail("In each mode, print what asks about the address: a rule, or a set.")
-
-
-@lru_cache(maxsize=3)
-def local(mode: str) -> Exchange:
-    """A process on node1 connects to the node port on 127.0.0.1."""
-    return cluster(mode).clone().connect("node1", "127.0.0.1", port=NODE_PORT)
-
-
-def check_ipvs(answer: dict[str, Any], seed: int) -> Findings:
-    """Node ports in IPVS mode."""
-    said = addresses(forms.empty(answer["works.ipvs"]))
-    if said == works("ipvs"):
-        return ()
-    if "127.0.0.1" in str(said):
-        text = (
-            "You seem to think that 127.0.0.1 and the node port go together in every mode. "
-            "Virtual servers are made for other addresses only."
-        )
-        return fail(text, "NP_LOCALHOST", local("ipvs"))
-    if said == works("nftables"):
-        text = (
-            "You seem to think that IPVS serves node ports as nftables does. "
-            "Print its virtual servers: ipvsadm -Ln."
-        )
-        return fail(text, "AS_NFTABLES")
-    return fail("For which addresses of node1 is there a virtual server with this port?")
-
-
-def check_future(answer: dict[str, Any], seed: int) -> Findings:
-    """Which mode goes, and which one comes."""
-    said = tuple(forms.host(answer[path]) for path in ("deprecated", "advised"))
-    if said == journal():
-        return ()
-    if said[1] == journal()[0] or (said[0] in MODES and said[0] != journal()[0]):
-        text = (
-            "You seem to think that IPVS is the mode of the future. "
-            "kube-proxy's journal says something else."
-        )
-        return fail(text, "IPVS_FUTURE")
-    return fail("Read what kube-proxy says in its journal, in each mode.")
 
 
 ITEMS = (
@@ -355,9 +320,4 @@ ITEMS = (
          tuple(f"{mode}.device" for mode in MODES)),
     Item("09.turns.next", 2, "Whose turn it is", check_next, _NEXT),
     Item("09.turns.least", 3, "What is sure", check_least, _LEAST),
-    Item("09.migrate.works", 3, "iptables and nftables mode", check_works,
-         ("works.iptables", "works.nftables")),
-    Item("09.migrate.ipvs", 1, "IPVS mode", check_ipvs, ("works.ipvs",)),
-    Item("09.migrate.future", 2, "The mode that goes, the mode that comes", check_future,
-         ("deprecated", "advised")),
 )  # fmt: skip

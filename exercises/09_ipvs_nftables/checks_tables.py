@@ -9,12 +9,13 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from k8snetlib import Cluster
 from k8snetlib.address import Prefix
 from k8snetlib.cost import crowded
+from k8snetlib.course import forms
 from k8snetlib.course.generate import generated_spec
 from k8snetlib.course.rubric import Belief, Call, Findings, Item, Reply, compare, wrong_type
 from k8snetlib.kube.api import Service, ServicePort, example_spec, slice_of
@@ -182,6 +183,8 @@ _ADDRESS = (
 
 BELIEFS: Mapping[str, tuple[Belief, ...]] = {
     "hit": (
+        Belief("KNOWN_FIRST", "You seem to ask the list of known addresses first. "
+               "Then no Service would be reached at all.", lambda *args: "reject"),
         Belief("ADDRESS_ONLY", _ADDRESS, _address_only),
         Belief("ANY_PROTOCOL", "You seem to look up address and port only. TCP and UDP ports with "
                "one number are two different ports.", _any_protocol),
@@ -198,6 +201,7 @@ BELIEFS: Mapping[str, tuple[Belief, ...]] = {
                "The sender gets an answer.", instead(known="drop")),
         Belief("ADDRESS_ONLY", _ADDRESS, _address_only),
         Belief("PING_FREE", _PING, _no_ping),
+        Belief("PING_FREE", _PING, lambda *args: _no_ping(*args) or "accept"),
     ),
     "vacant": (
         Belief("PING_FREE", _PING, _no_ping),
@@ -226,8 +230,9 @@ _OTHERWISE = {
 def _check(group: str) -> Any:
     def check(replies: Sequence[Reply], seed: int) -> Findings:
         wanted = "a chain's name, 'reject', 'drop', or None"
-        return wrong_type(replies, (str, type(None)), wanted) or compare(
-            replies,
+        plain = [r._replace(value=None) if r.value is False else r for r in replies]
+        return wrong_type(plain, (str, type(None)), wanted) or compare(
+            plain,
             lambda *args: walked(seed, Packet(*args[4:])),
             BELIEFS[group],
             _OTHERWISE[group],
@@ -241,8 +246,10 @@ def _check(group: str) -> Any:
 def _word(value: Any) -> Any:
     """A chain's name without ``goto`` or ``jump``; other words in small letters."""
     text = re.sub(r"^\s*(goto|jump)\s+", "", value).strip() if isinstance(value, str) else value
-    small = {"reject": "reject", "reject-chain": "reject", "rejected": "reject",
-             "drop": "drop", "dropped": "drop"}  # fmt: skip
+    small = {
+        "none": None, "no": None, "": None, "reject": "reject", "reject-chain": "reject",
+        "rejected": "reject", "drop": "drop", "dropped": "drop",
+    }  # fmt: skip
     return small.get(text.lower(), text) if isinstance(text, str) else text
 
 
@@ -292,15 +299,43 @@ _ALL = (
     "You seem to think that the whole list is always read. "
     "A packet leaves the list at the rule that matches."
 )
+_OWN = (
+    "You seem to count a rule, or a look-up, that is there before and after. "
+    "Only what is added counts."
+)
+_TOTAL = (
+    "You seem to count all rules that are tested. Asked is how many more there are than before."
+)
+_VIRTUAL = (
+    "You seem to think that IPVS reads its virtual servers one by one. "
+    "The kernel computes where the entry must be."
+)
 _NOTHING = (
     "You seem to think that the number of Services costs nothing. "
     "In iptables mode all of them stand in one list."
 )
 
+
+def _linear(place: str, growth: int) -> int:
+    return {"first": 0, "middle": growth // 2}.get(place, growth)
+
+
+def _grows(mode: str, place: str, few: int, many: int, *, plus: tuple[int, ...]) -> int:
+    return _linear(place, many - few) + plus[PLACES.index(place)]
+
+
+def _all_of(mode: str, place: str, few: int, many: int, *, plus: tuple[int, ...]) -> int:
+    return _grows(mode, place, 0, many, plus=plus)
+
+
 MORE: Mapping[str, tuple[Belief, ...]] = {
     "list": (
         Belief("WHOLE_LIST", _ALL, lambda mode, place, few, many: many - few),
         Belief("FREE_LIST", _NOTHING, lambda *_: 0),
+        *(Belief("OWN_RULE", _OWN, partial(_grows, plus=plus))
+          for plus in ((0, 1, 1), (1, 0, 0), (1, 1, 1))),
+        *(Belief("TOTAL", _TOTAL, partial(_all_of, plus=plus))
+          for plus in ((0, 0, 0), (1, 0, 0), (1, 1, 1))),
         Belief("ALWAYS_HALF", "You seem to take the average for every place. A Service at the top "
                "of the list is found at once.", lambda mode, place, few, many: (many - few) // 2),
     ),
@@ -311,18 +346,20 @@ MORE: Mapping[str, tuple[Belief, ...]] = {
         Belief("MAP_IS_LIST", "You seem to think that a map is read entry by entry. "
                "The kernel computes where the entry must be.",
                lambda mode, place, few, many: many - few),
+        Belief("IPVS_LIST", _VIRTUAL,
+               lambda mode, place, few, many: _linear(place, many - few) * (mode == "ipvs")),
+        Belief("OWN_RULE", _OWN, lambda *_: 1),
     ),
     "pod": (
+        Belief("OWN_RULE", _OWN, lambda mode, place, few, many: many - few + 1),
+        Belief("TOTAL", _TOTAL, lambda mode, place, few, many: many),
+        Belief("TOTAL", _TOTAL, lambda mode, place, few, many: many + 1),
         Belief("PODS_FREE", "You seem to think that a packet to a pod meets no rule of a Service. "
                "The kernel must read the list to learn that.", lambda *_: 0),
         Belief("PODS_HALF", "You seem to think that such a packet leaves the list half-way. "
                "Which rule would let it out?", lambda mode, place, few, many: (many - few) // 2),
     ),
 }  # fmt: skip
-
-
-def _linear(place: str, growth: int) -> int:
-    return {"first": 0, "middle": growth // 2}.get(place, growth)
 
 
 _GROWTH = {
@@ -334,14 +371,16 @@ _GROWTH = {
 
 def _check_more(group: str) -> Any:
     def check(replies: Sequence[Reply], seed: int) -> Findings:
-        return wrong_type(replies, (int, float), "a whole number") or compare(
-            replies, right, MORE[group], _GROWTH[group], read=_whole, witness=_grown
+        read = [r._replace(value=_whole(r.value)) for r in replies]
+        return wrong_type(read, (int, float), "a whole number") or compare(
+            read, right, MORE[group], _GROWTH[group], witness=_grown
         )
 
     return check
 
 
 def _whole(value: Any) -> Any:
+    value = forms.whole(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -1,7 +1,7 @@
-"""The rubrics of 10.seen, 10.reply and 10.limits: predictions about the example cluster.
+"""The rubrics of 10.seen and 10.reply: predictions about the example cluster.
 
 The model walks the same packets when the check runs; nothing here says what it will find.
-``checks_tables`` holds the rubrics of the tasks in which code is written.
+The other tasks' rubrics stand in ``checks_*.py`` beside this file.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from typing import Any
 from k8snetlib import Cluster, Exchange
 from k8snetlib.course import forms
 from k8snetlib.course.rubric import Findings, Item, fail
-from k8snetlib.linux.conntrack import Tuple, port_class
-from k8snetlib.packet import PROTO_TCP
 
 OFF = "--ip-masq=false"
 TARGETS = {"backend_c": "backend-c", "node3": "node3", "ext": "ext"}
@@ -94,6 +92,15 @@ def _answers(answer: dict[str, Any], way: str, *keys: str) -> list[tuple[str, An
     return [(key, address(answer[f"{way}.{key}"])) for key in keys]
 
 
+def _router(said: Any, exchange: Exchange) -> Findings:
+    """A finding if the router's address is given."""
+    ips = {a.ip for dev in cluster("none")["router"].devices.values() for a in dev.addresses}
+    if said not in ips:
+        return ()
+    text = "You seem to think that the router translates as well. Here it only forwards."
+    return fail(text, "ROUTER_NATS", exchange)
+
+
 def check_flannel(answer: dict[str, Any], seed: int) -> Findings:
     """flannel's masquerade."""
     for key, said in _answers(answer, "flannel", *TARGETS):
@@ -112,18 +119,26 @@ def check_flannel(answer: dict[str, Any], seed: int) -> Findings:
                 "It spares what goes to other pods."
             )
             return fail(text, "ALL_MASQ", exchange)
-        return fail("Which address does the packet have when it leaves node1?", None, exchange)
+        other = fail("Which address does the packet have when it leaves node1?", None, exchange)
+        return _router(said, exchange) or other
     return ()
 
 
 _RULES = ("rule.backend_c", "rule.node3")
 
 
+def rule_number(value: Any) -> Any:
+    """A whole number, also from ``rule 5`` or ``#5``."""
+    found = re.fullmatch(r"(?:rule|no\.?|#)?\s*(\d+)", forms.words(value).lower()) if isinstance(
+        value, str) else None  # fmt: skip
+    return int(found[1]) if found else forms.whole(value)
+
+
 def check_rules(answer: dict[str, Any], seed: int) -> Findings:
     """Which of flannel's rules decided."""
     for path in _RULES:
         target = TARGETS[path.partition(".")[2]]
-        said, right = forms.whole(answer[path]), rule("flannel", POD, target)
+        said, right = rule_number(answer[path]), rule("flannel", POD, target)
         if said == right:
             continue
         if right is not None and said == right - 1:
@@ -134,6 +149,15 @@ def check_rules(answer: dict[str, Any], seed: int) -> Findings:
                 "It is about packets that come from outside to pods."
             )
             return fail(text, "LAST_RULE")
+        if target == "backend-c" and said == right + 1:
+            text = "You seem to read source and destination the other way round. -s is the source."
+            return fail(text, "SWAPPED")
+        if target == "backend-c" and said == rule("flannel", POD, "ext"):
+            text = (
+                "You seem to go on behind a RETURN. "
+                "The packet leaves the chain there, and is spared."
+            )
+            return fail(text, "RETURN_GOES_ON")
         return fail("Compare source and destination with the rules, from the top.")
     return ()
 
@@ -154,7 +178,8 @@ def check_docker(answer: dict[str, Any], seed: int) -> Findings:
             return fail(_BRIDGE, "IN_DEVICE", exchange)
         if said == OVERLAY:
             return fail(_OVERLAY, "OVERLAY_SRC", exchange)
-        return fail("By which device does the packet leave node1?", None, exchange)
+        other = fail("By which device does the packet leave node1?", None, exchange)
+        return _router(said, exchange) or other
     return ()
 
 
@@ -186,6 +211,20 @@ def check_none(answer: dict[str, Any], seed: int) -> Findings:
             "Every router looks its destination up."
         )
         return fail(text, "SAME_WAY_BACK", exchange)
+    if found := _router(said[0], exchange):
+        return found
+    if said[1] == NODE:
+        text = (
+            "You seem to think that everybody has a route to the pods. "
+            "Only the nodes have such routes."
+        )
+        return fail(text, "ROUTER_KNOWS", exchange)
+    if said[1] == "ext":
+        text = (
+            "You seem to think that ext cannot send the answer. "
+            "Its default route takes every destination."
+        )
+        return fail(text, "EXT_CANNOT", exchange)
     return fail("Follow the answer: who has a route for its destination?", None, exchange)
 
 
@@ -235,9 +274,22 @@ _ENDS = ("on_eth0", "on_docker0")
 _FLOWS = ("after.known", "after.new")
 
 
+def _count(value: Any) -> Any:
+    """A whole number; 0 from False or a word for none."""
+    none = forms.nobody(value.lower() if isinstance(value, str) else value)
+    return 0 if none == "nobody" else forms.whole(value)
+
+
+def _end(value: Any) -> Any:
+    """``IP:PORT``, also from a name and a port."""
+    text = forms.end(value)
+    host, _, port = text.rpartition(":") if isinstance(text, str) else ("", "", "")
+    return f"{address(host)}:{port}" if host else text
+
+
 def check_counts(answer: dict[str, Any], seed: int) -> Findings:
     """How many packets meet which rule."""
-    said = tuple(forms.whole(answer[path]) for path in _COUNTS)
+    said = tuple(_count(answer[path]) for path in _COUNTS)
     if said == tuple(reply()[path] for path in _COUNTS):
         return ()
     if isinstance(said[0], int) and said[0] > reply()["rule_counted"]:
@@ -257,7 +309,7 @@ def check_counts(answer: dict[str, Any], seed: int) -> Findings:
 
 def check_ends(answer: dict[str, Any], seed: int) -> Findings:
     """Where the answer is sent to, before node1 and behind it."""
-    said = tuple(forms.end(answer[path]) for path in _ENDS)
+    said = tuple(_end(answer[path]) for path in _ENDS)
     right = tuple(reply()[path] for path in _ENDS)
     if said == right:
         return ()
@@ -273,6 +325,22 @@ def check_ends(answer: dict[str, Any], seed: int) -> Findings:
             "Its socket has another address."
         )
         return fail(text, "NOT_TURNED_BACK")
+    for one in said:
+        if one == f"{own('ext')}:80":
+            text = "You seem to give where the answer comes from. Asked is where it goes to."
+            return fail(text, "SOURCE_END")
+        if str(one).endswith(":80"):
+            text = (
+                "You seem to keep the request's destination port. "
+                "In an answer the two ports change places."
+            )
+            return fail(text, "SAME_PORT")
+    if said[1] == f"{BRIDGE}:{SPORT}":
+        text = (
+            "You seem to think that the device where a packet leaves is its destination. "
+            "It only hands the packet on."
+        )
+        return fail(text, "DEVICE_END")
     return fail("To which address and port does ext answer? And which socket waits in web2?")
 
 
@@ -293,108 +361,12 @@ def check_flushed(answer: dict[str, Any], seed: int) -> Findings:
             "A new source port makes a new connection."
         )
         return fail(text, "NODE_REMEMBERS")
+    if forms.nobody(said["new"]) == "nobody":
+        text = (
+            "You seem to think that without a rule no packet leaves. Routing needs no translation."
+        )
+        return fail(text, "NEVER_LEAVES")
     return fail("Which of the two datagrams belongs to a connection that conntrack knows?")
-
-
-# -- 10.limits ------------------------------------------------------------------------------------
-
-PORTS, TRIES, ROOM = (40000, 40002), 5, 4
-
-
-@lru_cache(maxsize=1)
-def limits() -> dict[str, int]:
-    """How many connections fit: in theory, through three ports, and into a small table."""
-    low, high = port_class(Tuple(PROTO_TCP, own("node1"), 40000, own("ext"), 80))
-    each = high - low + 1
-    made = cluster("none").clone()
-    to = f"--to-ports {PORTS[0]}-{PORTS[1]}"
-    made["node1"].sh(f"iptables -t nat -A POSTROUTING -o eth0 -p udp -j MASQUERADE {to}")
-    full = Cluster.example("host-gw")
-    full["node1"].sh(f"sysctl -w net.netfilter.nf_conntrack_max={ROOM}")
-    pairs = [("ext", 53), ("client", 53)]
-    return {
-        "ports.one": each,
-        "ports.two": 2 * each,
-        "three.ext": _passed(made, "ext", 53),
-        "three.client": _passed(made, "client", 53),
-        "table.both": sum(_passed(full, *pair) for pair in pairs),
-    }
-
-
-def _passed(made: Cluster, target: str, port: int) -> int:
-    """How many of web2's datagrams from different ports leave node1."""
-    sent = [made.send("web2", target, port, sport=6000 + n) for n in range(TRIES)]
-    return sum(one.outcome != "dropped" for one in sent)
-
-
-def _numbers(answer: dict[str, Any], *paths: str) -> list[Any]:
-    return [forms.whole(_plain(answer[path])) for path in paths]
-
-
-def _plain(value: Any) -> Any:
-    """A number written with commas, spaces or dots between its thousands."""
-    return re.sub(r"(?<=\d)[,. ](?=\d{3}\b)", "", value) if isinstance(value, str) else value
-
-
-_NODE_WIDE = (
-    "You seem to think that the ports are for the whole node. "
-    "Towards another destination the same ports are free."
-)
-
-
-def check_ports(answer: dict[str, Any], seed: int) -> Findings:
-    """How many ports there are."""
-    one, two = _numbers(answer, "ports.one", "ports.two")
-    right = limits()["ports.one"], limits()["ports.two"]
-    if (one, two) == right:
-        return ()
-    if one == two:
-        return fail(_NODE_WIDE, "PORTS_64K")
-    if one in (65535, 65536):
-        text = (
-            "You seem to count all ports there are. "
-            "The kernel leaves the privileged ones to privileged sources."
-        )
-        return fail(text, "ALL_PORTS")
-    return fail("From which port to which does the kernel pick? The lesson has the number.")
-
-
-def check_three(answer: dict[str, Any], seed: int) -> Findings:
-    """Three ports, two destinations."""
-    said = _numbers(answer, "three.ext", "three.client")
-    right = [limits()["three.ext"], limits()["three.client"]]
-    if said == right:
-        return ()
-    if said == [right[0], 0]:
-        return fail(_NODE_WIDE, "PORTS_64K")
-    if said == [TRIES, TRIES]:
-        text = (
-            "You seem to think that one port may serve two connections to one destination. "
-            "Their answers would look alike."
-        )
-        return fail(text, "SHARED_PORT")
-    return fail("How many answers of one destination can be told apart with three ports?")
-
-
-def check_table(answer: dict[str, Any], seed: int) -> Findings:
-    """A small table, two destinations."""
-    (said,) = _numbers(answer, "table.both")
-    right = limits()["table.both"]
-    if said == right:
-        return ()
-    if said == 2 * ROOM:
-        text = (
-            "You seem to think that the table has room for each destination. "
-            "Its limit holds for the whole node."
-        )
-        return fail(text, "TABLE_PER_DEST")
-    if said == 2 * TRIES:
-        text = (
-            "You seem to think that a full table only keeps no more notes. "
-            "What it cannot note down is dropped."
-        )
-        return fail(text, "TABLE_NOTES")
-    return fail("Every flow takes one place in the table. How many places are there?")
 
 
 ITEMS = (
@@ -407,7 +379,4 @@ ITEMS = (
     Item("10.reply.counts", 2, "Which packets meet a rule", check_counts, _COUNTS),
     Item("10.reply.ends", 1, "Where the answer goes", check_ends, _ENDS),
     Item("10.reply.flushed", 2, "The rule is gone", check_flushed, _FLOWS),
-    Item("10.limits.ports", 2, "How many ports", check_ports, ("ports.one", "ports.two")),
-    Item("10.limits.three", 2, "Three ports", check_three, ("three.ext", "three.client")),
-    Item("10.limits.table", 1, "A small table", check_table, ("table.both",)),
 )  # fmt: skip

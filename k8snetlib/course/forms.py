@@ -16,7 +16,7 @@ from k8snetlib.errors import K8sNetError
 from k8snetlib.trace import Names
 
 _CHANCE = re.compile(r"(\d{1,12}(?:[.,]\d{1,60})?|[.,]\d{1,60})(?:/(\d{1,12}))?(%)?")
-_NOBODY = ("nobody", "no one", "noone", "no-one", "none", "nothing", "nowhere", "-", "")
+_NOBODY = ("nobody", "no one", "noone", "no-one", "none", "nothing", "nowhere", "no", "-", "")
 _FILLED = ("", "only", "the")
 _NONE = re.compile(r"(?:(?:no|none|nobody|noone|no-one|nothing|nowhere)\b(?!-)|-?$)")
 _CHAIN = re.compile(
@@ -32,7 +32,9 @@ _ENTRY = re.compile(
 
 
 def whole(value: Any) -> Any:
-    """A whole number from ``4`` or ``"4"``."""
+    """A whole number from ``4``, ``4.0`` or ``"4"``."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
         return int(value)
     return value
@@ -54,11 +56,12 @@ def words(value: Any) -> Any:
 
 
 def host(value: Any) -> Any:
-    """A namespace's own name from ``pod/web2``, ``Web2``, ``the web2`` or ``web2 (node1)``."""
+    """A namespace's own name from ``pod/web2``, ``default/web2``, ``Web2``, ``the router`` or
+    ``web2 (node1)``."""
     if not isinstance(value, str):
         return value
-    text = re.sub(r"\s*\([^()]*\)$", "", value.strip().lower()).rpartition("/")[2]
-    return re.sub(r"^(?:the|pod) ", "", text)
+    text = re.sub(r"^(?:the|pod) |\s*\([^()]*\)$", "", value.strip().lower())
+    return text.rpartition("/")[2]
 
 
 def hosts(value: Any) -> Any:
@@ -96,8 +99,8 @@ def address(value: Any, names: Names) -> Any:
 
 
 def nobody(value: Any, word: str = "nobody") -> Any:
-    """``word`` from any of the words for none of them: ``none``, ``no one``, ``-`` …"""
-    return word if words(value) in _NOBODY else value
+    """``word`` from False, or any of the words for none of them: ``none``, ``no one``, ``-`` …"""
+    return word if value is False or words(value) in _NOBODY else value
 
 
 def none(value: Any) -> bool:

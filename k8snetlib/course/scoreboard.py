@@ -1,5 +1,8 @@
 """What lives here: the progress board: every exercise, every task, what was earned.
 
+An exercise that is begun lies open, task by task; where none is, the next one does. The others are
+one line each, and in a notebook can be opened.
+
 What may not live here: reading or writing progress (``progress``), judgement.
 """
 
@@ -14,7 +17,7 @@ from k8snetlib.course.exercise import Exercise, Task
 from k8snetlib.course.page import card, status_html
 from k8snetlib.course.progress import Entry, State
 from k8snetlib.course.report import SIGNS
-from k8snetlib.course.rubric import STATUSES
+from k8snetlib.course.rubric import NOT_ATTEMPTED, PASS, STATUSES
 
 
 class Row(NamedTuple):
@@ -28,6 +31,38 @@ class Row(NamedTuple):
     status: str
     points: int
     of: int
+
+
+class Group(NamedTuple):
+    """The tasks of one exercise. ``opened``: they are listed without being asked for."""
+
+    name: str
+    rows: tuple[Row, ...]
+    opened: bool = False
+
+    @property
+    def done(self) -> int:
+        """How many tasks are done."""
+        return sum(row.status == PASS for row in self.rows)
+
+    @property
+    def state(self) -> str:
+        """One of ``STATES``."""
+        if self.done == len(self.rows):
+            return "done"
+        begun = any(row.status != NOT_ATTEMPTED for row in self.rows)
+        return "begun" if begun else "not begun"
+
+    @property
+    def summary(self) -> str:
+        """One line: the exercise, tasks done and points."""
+        points, of = sum(row.points for row in self.rows), sum(row.of for row in self.rows)
+        tasks = f"{self.done} of {len(self.rows)} task{'s' * (len(self.rows) > 1)}"
+        return f"{self.name}: {tasks}, {points} of {of} points, {self.state}"
+
+
+#: What can be said of an exercise, with its sign.
+STATES = {"done": "✓", "begun": "◐", "not begun": "○"}
 
 
 class Board(NamedTuple):
@@ -52,12 +87,25 @@ class Board(NamedTuple):
         done = sum(row.status == "pass" for row in self.rows)
         return f"{done} of {len(self.rows)} tasks done, {self.points} of {self.of} points."
 
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The exercises, those that matter now opened."""
+        found = [
+            Group(name, tuple(rows)) for name, rows in groupby(self.rows, lambda row: row.exercise)
+        ]
+        begun = [one.name for one in found if one.state == "begun"]
+        ahead = [one.name for one in found if one.state == "not begun"]
+        opened = begun or ahead[:1]
+        return tuple(one._replace(opened=one.name in opened) for one in found)
+
     def __str__(self) -> str:
         lines = [*self.news, self.summary]
-        for row in self.rows:
-            left = f"{SIGNS[row.status]} {row.task:<18} {row.title}"
-            right = f"{STATUSES[row.status]}, {row.points} of {row.of} ({row.level})"
-            lines.append(f"  {left}: {right}")
+        for group in self.groups:
+            lines.append(f"  {STATES[group.state]} {group.summary}")
+            for row in group.rows if group.opened else ():
+                left = f"{SIGNS[row.status]} {row.task:<18} {row.title}"
+                right = f"{STATUSES[row.status]}, {row.points} of {row.of} ({row.level})"
+                lines.append(f"      {left}: {right}")
         return "\n".join(lines)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
@@ -87,16 +135,17 @@ def _row(exercise: Exercise, task: Task, entry: Entry) -> Row:
 
 
 _HEAD = (
-    '<thead><tr><th scope="col">Exercise</th><th scope="col">Task</th>'
-    '<th scope="col">Level</th><th scope="col">State</th>'
+    '<thead><tr><th scope="col">Task</th><th scope="col">Level</th><th scope="col">State</th>'
     '<th scope="col" class="num">Points</th></tr></thead>'
 )
 
 #: On a phone a task is two lines, so that its state and its points are in sight.
-_NARROW = (
-    "<style>@media(max-width:600px){"
-    ".k8snet-report.k8snet-report .board{min-width:0}"
-    ".board,.board :is(caption,tbody,tr,th){display:block}"
+_STYLE = (
+    "<style>.k8snet-report.k8snet-report .board table{margin:2px 0 12px}"
+    ".k8snet-report.k8snet-report .board caption{position:absolute;clip-path:inset(50%)}"
+    "@media(max-width:600px){"
+    ".k8snet-report.k8snet-report .board table{min-width:0}"
+    ".board :is(table,caption,tbody,tr,th){display:block}"
     ".board thead{position:absolute;clip-path:inset(50%)}"
     ".k8snet-report.k8snet-report .board tr{text-align:left;background:none;padding:3px 0;"
     "border-bottom:1px solid var(--line)}"
@@ -107,23 +156,27 @@ _NARROW = (
 
 
 def board_html(board: Board) -> str:
-    """The board as an HTML table: one group of rows an exercise."""
-    bodies = []
-    for name, group in groupby(board.rows, lambda row: row.exercise):
-        rows = [_row_html(row) for row in group]
-        head = f'<th scope="rowgroup" rowspan="{len(rows)}">{escape(name)}</th>'
-        lines = [f"<tr>{head if at == 0 else ''}{row}</tr>" for at, row in enumerate(rows)]
-        bodies.append(f"<tbody>{''.join(lines)}</tbody>")
+    """The board as HTML: a line an exercise, which opens to a table of its tasks."""
     news = "".join(f"<p><strong>{escape(line)}</strong></p>" for line in board.news)
-    caption = f"<caption>{escape(board.summary)}</caption>"
-    table = f'{_NARROW}<table class="board">{caption}{_HEAD}{"".join(bodies)}</table>'
-    scroll = f'<div class="pic" tabindex="0" role="group" aria-label="All tasks">{table}</div>'
-    return card(news + scroll, "Your progress")
+    summary = f"<p><strong>{escape(board.summary)}</strong></p>"
+    groups = "".join(map(_group_html, board.groups))
+    return card(f'{_STYLE}{news}{summary}<div class="board">{groups}</div>', "Your progress")
+
+
+def _group_html(group: Group) -> str:
+    opened = ' open=""' if group.opened else ""
+    sign = f'<span aria-hidden="true">{STATES[group.state]}</span> '
+    table = (
+        f"<table><caption>{escape(group.name)}</caption>{_HEAD}"
+        f"<tbody>{''.join(map(_row_html, group.rows))}</tbody></table>"
+    )
+    return f"<details{opened}><summary>{sign}{escape(group.summary)}</summary>{table}</details>"
 
 
 def _row_html(row: Row) -> str:
     return (
-        f'<th scope="row">{escape(row.task)}<br/><span class="sum">{escape(row.title)}</span></th>'
+        f'<tr><th scope="row">{escape(row.task)}<br/>'
+        f'<span class="sum">{escape(row.title)}</span></th>'
         f"<td>{row.level}, {row.minutes} min</td><td>{status_html(row.status)}</td>"
-        f'<td class="num">{row.points} of {row.of}</td>'
+        f'<td class="num">{row.points} of {row.of}</td></tr>'
     )

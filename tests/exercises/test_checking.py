@@ -14,7 +14,7 @@ from k8snetlib.course.judge import judge, judge_collected
 from k8snetlib.course.page import _DARK, _LIGHT, report_html
 from k8snetlib.course.progress import Store
 from k8snetlib.course.report import Report
-from k8snetlib.course.scoreboard import board_html
+from k8snetlib.course.scoreboard import Board, Row, board_html
 from k8snetlib.errors import UnknownName
 from tests.exercises.bank import EXERCISES, judged, solutions, well_formed
 from tests.exercises.test_nbval import copy
@@ -93,12 +93,39 @@ def test_the_board_lists_every_task(course):
     assert now.points == 5 and now.of == sum(e.points for e in EXERCISES)
     assert f"1 of {len(now.rows)} tasks done, 5 of {now.of} points." in str(now)
     html = well_formed(board_html(now))
-    table = html.find(".//table")
-    assert table is not None and table.find("caption") is not None
-    assert {th.attrib["scope"] for th in table.iter("th")} == {"col", "row", "rowgroup"}
-    assert len(list(table.iter("tr"))) == len(now.rows) + 1
-    groups = [body for body in table if body.tag == "tbody"]
-    assert [len(body) for body in groups] == [len(e.tasks) for e in EXERCISES]
+    tables = html.findall(".//table")
+    assert [table.findtext("caption") for table in tables] == [group.name for group in now.groups]
+    assert {th.attrib["scope"] for th in html.iter("th")} == {"col", "row"}
+    assert [len(list(table.iter("tr"))) - 1 for table in tables] == [
+        len(e.tasks) for e in EXERCISES
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "states", "opened"),
+    [
+        (["-", "--", "--"], ["not begun", "not begun", "not begun"], [True, False, False]),
+        (["+", "--", "--"], ["done", "not begun", "not begun"], [False, True, False]),
+        (["+", "--", "x-"], ["done", "not begun", "begun"], [False, False, True]),
+        (["+", "+-", "x-"], ["done", "begun", "begun"], [False, True, True]),
+        (["+", "++", "++"], ["done", "done", "done"], [False, False, False]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value[0], str) else "",
+)
+def test_what_lies_open_on_the_board(statuses, states, opened):
+    """What is begun; else the next one. What lies open is listed in the text, too."""
+    known = {"+": "pass", "-": "not-attempted", "x": "fail"}
+    rows = tuple(
+        Row(f"e{number}", f"{number}.{at}", "T", "core", 1, known[sign], 0, 1)
+        for number, signs in enumerate(statuses)
+        for at, sign in enumerate(signs)
+    )
+    groups = Board(rows).groups
+    assert ([g.state for g in groups], [g.opened for g in groups]) == (states, opened)
+    shown = [f" {row.task} " in str(Board(rows)) for row in rows]
+    assert shown == [group.opened for group in groups for _ in group.rows]
+    details = well_formed(board_html(Board(rows))).findall(".//details")
+    assert ["open" in one.attrib for one in details] == opened
 
 
 def test_broken_progress_is_said_once(course, capsys):

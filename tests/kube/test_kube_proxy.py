@@ -316,6 +316,13 @@ def test_what_another_mode_left_behind(before: str, after: str, left: set[str]) 
     assert _own(cluster)[before] and cluster.connect("web2", "backend-svc", port=80).ok
 
 
+def test_without_a_mode_in_its_file_the_clusters_own_mode_holds(cluster: Cluster) -> None:
+    cluster.kube_proxy("node1").switch("nftables")
+    node1 = cluster.clone()["node1"]
+    node1.sh("sed -i /^mode/d /var/lib/kube-proxy/config.conf; systemctl restart kube-proxy")
+    assert "Using iptables Proxier" in node1.sh("journalctl -u kube-proxy -n 9")
+
+
 def test_a_switch_to_a_mode_that_is_not_there_changes_nothing(cluster: Cluster) -> None:
     with pytest.raises(NotModelled, match="userspace"):
         cluster.kube_proxy("node1").switch("userspace")

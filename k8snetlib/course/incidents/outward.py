@@ -183,8 +183,8 @@ FAULTS = (
         "conntrack-full",
         "New connections fail, old ones live",
         "We moved more shops to {node}, and at each peak new connections from its pods time out. "
-        "Connections that were open before go on. The machine is not busy at all. After a quiet "
-        "night all is well, until the next peak.",
+        "Connections that were open before go on. The machine is not busy at all. A few quiet "
+        "minutes later all is well, until the next peak.",
         "conntrack-full",
         OUT,
         {
@@ -198,6 +198,18 @@ FAULTS = (
                 "something that old ones do not need.",
             ),
             "no-route": ("NAT_EVERY", "Old connections use the same routes."),
+            "forwarding-off": (
+                "NAT_EVERY",
+                "That switch stops open connections, too. New ones meet something else.",
+            ),
+            "rp-filter": (
+                "NAT_EVERY",
+                "Packets of open connections come in by the same interfaces, and they pass.",
+            ),
+            "kube-proxy-stopped": (
+                "PROXY_DATA",
+                "kube-proxy runs. You seem to think that it carries a pod's packets.",
+            ),
         },
         conntrack_full,
         kernel=False,

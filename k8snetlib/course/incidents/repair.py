@@ -81,7 +81,6 @@ class Repair(NamedTuple):
 def tried(broken: Cluster, script: str) -> Repair:
     """Types a script in a copy of ``broken``. Raises ``BadCommand`` for a text that is no script,
     or one that is too long."""
-    cluster = broken.clone()
     steps = [(m, c) for m, c in read_script(script) if c.strip()]
     commands = tuple((m, c) for m, c in steps if not only_looks(c))
     if len(commands) > MOST_COMMANDS:
@@ -89,8 +88,16 @@ def tried(broken: Cluster, script: str) -> Repair:
             f"The script changes something {len(commands)} times.",
             f"At most {MOST_COMMANDS} commands: keep those that you need.",
         )
-    refused = tuple(_typed(cluster, commands))
+    cluster, refused = typed(broken, commands)
     return Repair(commands, len(steps) - len(commands), refused, cluster)
+
+
+def typed(
+    broken: Cluster, commands: tuple[tuple[str, str], ...]
+) -> tuple[Cluster, tuple[Refused, ...]]:
+    """A copy of the cluster after these commands, and those that their tools would not do."""
+    cluster = broken.clone()
+    return cluster, tuple(_typed(cluster, commands))
 
 
 def _typed(cluster: Cluster, commands: tuple[tuple[str, str], ...]) -> Iterator[Refused]:
@@ -104,21 +111,30 @@ def _typed(cluster: Cluster, commands: tuple[tuple[str, str], ...]) -> Iterator[
             yield Refused(machine, command, error.message)
 
 
+def restarted(cluster: Cluster) -> Cluster:
+    """The cluster right after flanneld and kube-proxy were restarted on every node."""
+    later = cluster.clone()
+    for unit in _units(later):
+        unit.restart()
+    return later
+
+
+def _units(cluster: Cluster) -> list[Service]:
+    found = [
+        cluster[node].services.get(u) for node in cluster.nodes for u in ("flanneld", "kube-proxy")
+    ]
+    return [unit for unit in found if isinstance(unit, Service)]
+
+
 def aged(cluster: Cluster) -> Cluster:
     """The cluster after flanneld and kube-proxy were restarted on every node, and a day later.
 
     A unit that systemd still starts in vain after a minute is left alone then: it would be started
     10,000 times a day.
     """
-    later = cluster.clone()
-    units = [
-        later[node].services.get(u) for node in later.nodes for u in ("flanneld", "kube-proxy")
-    ]
-    found = [unit for unit in units if isinstance(unit, Service)]
-    for unit in found:
-        unit.restart()
+    later = restarted(cluster)
     later.advance(A_MINUTE)
-    for unit in found:
+    for unit in _units(later):
         if not unit.running and unit.restart_at < inf:
             unit.stop()
     later.advance(A_DAY)

@@ -17,16 +17,18 @@ from typing import NamedTuple
 from k8snetlib.cluster import Cluster
 from k8snetlib.course.incidents.fault import Probe, Scene
 from k8snetlib.course.incidents.flows import Flow, Seen, flows_of, observe
-from k8snetlib.course.incidents.repair import Repair, aged, tried
+from k8snetlib.course.incidents.repair import Repair, aged, restarted, tried, typed
 from k8snetlib.course.incidents.state import State, lost, state
 from k8snetlib.course.rubric import Finding, Findings, fail
 from k8snetlib.errors import BadCommand
 
 #: The ids of the wrong beliefs that a repair gives away.
-NO_REPAIR, HALF = "NO_REPAIR", "HALF_REPAIRED"
+NO_REPAIR, HALF, UNREAD = "NO_REPAIR", "HALF_REPAIRED", "FILE_UNREAD"
 MASQ_HIDES, BROKE, FLUSHED = "MASQ_HIDES", "BROKE_OTHERS", "FLUSHED"
 STOPPED, CHANGED, RUNTIME = "DAEMON_OFF", "CHANGED_OTHERS", "RUNTIME_ONLY"
 
+_NOTICED = "You seem to think that a daemon notices a changed file by itself."
+_KEPT = "You seem to think that a restarted daemon keeps what was set by hand."
 _WAITS = "This counts when at least a part of the symptom is gone."
 
 
@@ -63,7 +65,7 @@ def judged(scene: Scene, script: str) -> Verdict:
     left = still_there(scene, repair.after)
     waits = (Finding(_WAITS),)
     if len(left) == len(scene.probes):
-        return Verdict(_gone(scene, repair, left), waits, waits, repair)
+        return Verdict((*_gone(scene, repair, left), *_worse(scene, repair)), waits, waits, repair)
     clean, lasting = _compared(scene, repair)
     return Verdict(_gone(scene, repair, left), clean, lasting, repair)
 
@@ -92,8 +94,40 @@ def _gone(scene: Scene, repair: Repair, left: list[Probe]) -> Findings:
     text = f"The symptom is still there: {left[0].flow}."
     if half:
         text = f"Only a part of the symptom is gone. Still there: {left[0].flow}."
-    refused = _refused(repair)
-    return fail(f"{text} {refused}".strip(), HALF if half else NO_REPAIR, witness)
+    if half:
+        return fail(f"{text} {_refused(repair)}".strip(), HALF, witness)
+    if refused := _refused(repair):
+        return fail(f"{text} {refused}", NO_REPAIR, witness)
+    if _unread(scene, repair):
+        return fail(f"{text} {_NOTICED}", UNREAD, witness)
+    if _undone(scene, repair):
+        return fail(f"{text} {_KEPT}", RUNTIME, witness)
+    return fail(text, NO_REPAIR, witness)
+
+
+def _unread(scene: Scene, repair: Repair) -> bool:
+    """True if a file was changed, and a part of the symptom ends when its daemon reads it."""
+    states = right_state(scene.broken), state(repair.after)
+    then, now = ({k: v for k, v in one.items() if k[0] == "file"} for one in states)
+    return then != now and _ends_some(scene, restarted(repair.after))
+
+
+def _undone(scene: Scene, repair: Repair) -> bool:
+    """True if a part of the symptom ends without the restarts in the script."""
+    kept = tuple(one for one in repair.commands if not one[1].startswith("systemctl restart"))
+    if len(kept) == len(repair.commands):
+        return False
+    return _ends_some(scene, typed(scene.broken, kept)[0])
+
+
+def _ends_some(scene: Scene, cluster: Cluster) -> bool:
+    return len(still_there(scene, cluster)) < len(scene.probes)
+
+
+def _worse(scene: Scene, repair: Repair) -> Iterator[Finding]:
+    """What an attempt in vain has broken besides, told once."""
+    keys = lost(right_state(scene.whole), right_state(scene.broken), state(repair.after))
+    yield from _first(list(_state_findings(keys)))
 
 
 def _refused(repair: Repair) -> str:

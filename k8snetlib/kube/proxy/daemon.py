@@ -121,6 +121,7 @@ class KubeProxy(service.Service):
     ) -> None:
         super().__init__(ns, UNIT, "Kubernetes Kube Proxy", "/usr/bin/kube-proxy")
         self.mode, self.config, self.cleans_conntrack = mode, config, cleans_conntrack
+        self._unless_told = mode
         self._forget()
 
     def _forget(self) -> None:
@@ -141,7 +142,7 @@ class KubeProxy(service.Service):
     def begin(self) -> None:
         """The process starts: it sets the kernel's switches, and syncs as soon as it can."""
         self._forget()
-        self.mode = mode_in(self.ns.files.get(CONFIG, "")) or self.mode
+        self.mode = mode_in(self.ns.files.get(CONFIG, "")) or self._unless_told
         if self.mode not in MODES:
             self.say(
                 "E",
@@ -323,6 +324,7 @@ class KubeProxy(service.Service):
         ns = network.netns[self.ns.name]
         other = KubeProxy(ns, self.mode, self.config, cleans_conntrack=self.cleans_conntrack)
         self.copy_state(other)
+        other._unless_told = self._unless_told
         other.proxier = self.proxier.clone(ns) if self.proxier else None
         other.seen, other.endpoints, other._synced = self.seen, self.endpoints, self._synced
         other.retry_at, other.canary_at = self.retry_at, self.canary_at

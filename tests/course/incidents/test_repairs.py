@@ -66,6 +66,12 @@ def beliefs(found) -> tuple[str | None, str | None, str | None]:
         ("dns-first", "{node}$ systemctl restart flanneld", ("NO_REPAIR", None, None)),
         ("no-masquerade", "router$ ip route add 10.1.0.0/16 via {nodeip}",
          ("HALF_REPAIRED", "BROKE_OTHERS", "")),
+        ("conntrack-full", "{node}$ sed -i s/{limit}/9999/ /var/lib/kube-proxy/config.conf",
+         ("FILE_UNREAD", None, None)),
+        ("conntrack-full", "{node}$ sysctl -w net.netfilter.nf_conntrack_max=9999\n"
+                           "{node}$ systemctl restart kube-proxy", ("RUNTIME_ONLY", None, None)),
+        ("localhost-node-port", EXPERT.join(["", "\n"]) + "{node}$ systemctl stop kube-proxy",
+         ("", "DAEMON_OFF", "")),
         ("leaked-addresses", f"{EXPERT}\n{{node}}$ rm {{living}}", ("", "CHANGED_OTHERS", "")),
         ("leaked-addresses", "{node}$ rm {first}\n{node}$ systemctl restart kubelet",
          ("HALF_REPAIRED", "", "")),

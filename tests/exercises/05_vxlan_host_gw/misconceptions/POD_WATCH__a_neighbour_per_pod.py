@@ -1,15 +1,16 @@
-"""node3 has a neighbour for each pod.
+"""backend is the neighbour.
 
-finds: 05.headers.neighbour POD_WATCH
+finds: 05.faults.entry POD_WATCH
 """
 
-# answer: 05.headers
-headers = {
-    "ethernet": {"src": "node3:eth0", "dst": "node1:eth0"},
-    "outer": {"src": "192.168.66.13", "dst": "192.168.66.11", "dport": 8472},
-    "inner_ethernet": {"src": "node3:flannel.1", "dst": "node1:flannel.1"},
-    "ttl": {"outer": 64, "inner": 63},
-    "route": "10.1.15.0/24 via 10.1.15.0 dev flannel.1 onlink",
-    "neighbour": "10.1.15.3 lladdr node1:flannel.1",
-    "fdb": "node1:flannel.1 dst 192.168.66.11",
+# answer: 05.faults
+faults = {
+    "new_mac": {
+        "nodes": True,
+        "pods": False,
+        "ends_in": "node2",
+        "neighbour": "10.1.20.3 lladdr 0e:f1:0a:01:14:00",
+    },
+    "blocked": {"nodes": True, "pods": False, "ends_in": "node2"},
+    "narrow": {"nodes": True, "pods": True, "large": False, "ends_in": "switch"},
 }

@@ -1,6 +1,7 @@
 """The last port of the range is left out.
 
 finds: 10.port.keep HALF_OPEN
+finds: 10.port.clash HALF_OPEN
 """
 
 

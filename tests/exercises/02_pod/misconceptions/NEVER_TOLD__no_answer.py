@@ -1,0 +1,12 @@
+"""Nobody is there, so nobody tells web2.
+
+finds: 02.restart.old NEVER_TOLD
+"""
+
+# answer: 02.restart
+restart = {
+    "down": {"outcome": "refused", "ends_in": "web1"},
+    "web": {"address": "10.1.15.3", "started": ["web"]},
+    "pause": {"address": "10.1.15.4", "started": ["pause", "web", "sidecar"]},
+    "old": {"outcome": "lost", "ends_in": "web2", "route": "10.1.15.0/24 dev eth0"},
+}

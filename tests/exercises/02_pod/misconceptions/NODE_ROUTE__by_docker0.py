@@ -1,0 +1,12 @@
+"""The pods of node1 are behind docker0.
+
+finds: 02.restart.old NODE_ROUTE
+"""
+
+# answer: 02.restart
+restart = {
+    "down": {"outcome": "refused", "ends_in": "web1"},
+    "web": {"address": "10.1.15.3", "started": ["web"]},
+    "pause": {"address": "10.1.15.4", "started": ["pause", "web", "sidecar"]},
+    "old": {"outcome": "unreachable", "ends_in": "web2", "route": "10.1.15.0/24 dev docker0"},
+}

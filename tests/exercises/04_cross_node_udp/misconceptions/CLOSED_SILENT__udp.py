@@ -1,0 +1,10 @@
+"""UDP is not answered.
+
+finds: 04.stopped.told CLOSED_SILENT
+"""
+
+# answer: 04.stopped
+stopped = {
+    "node1": {"route": "default via 192.168.66.1 dev eth0", "ends_in": "router", "told": "nobody"},
+    "node2": {"route": "10.1.0.0/16 dev flannel0", "ends_in": "node2", "told": "nobody"},
+}

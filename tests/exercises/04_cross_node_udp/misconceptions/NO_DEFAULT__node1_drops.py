@@ -1,0 +1,10 @@
+"""Without flannel0 node1 has no route.
+
+finds: 04.stopped.node1 NO_DEFAULT
+"""
+
+# answer: 04.stopped
+stopped = {
+    "node1": {"route": "default via 192.168.66.1 dev eth0", "ends_in": "node1", "told": "nobody"},
+    "node2": {"route": "10.1.0.0/16 dev flannel0", "ends_in": "node2", "told": "node1"},
+}

@@ -1,0 +1,16 @@
+"""node2 gets it all the same.
+
+finds: 05.faults.ends ARRIVES
+"""
+
+# answer: 05.faults
+faults = {
+    "new_mac": {
+        "nodes": True,
+        "pods": False,
+        "ends_in": "backend",
+        "neighbour": "10.1.20.0 lladdr 0e:f1:0a:01:14:00",
+    },
+    "blocked": {"nodes": True, "pods": False, "ends_in": "node2"},
+    "narrow": {"nodes": True, "pods": True, "large": False, "ends_in": "switch"},
+}

@@ -1,0 +1,16 @@
+"""A narrow path breaks the overlay.
+
+finds: 05.faults.small NARROW_ALL
+"""
+
+# answer: 05.faults
+faults = {
+    "new_mac": {
+        "nodes": True,
+        "pods": False,
+        "ends_in": "node2",
+        "neighbour": "10.1.20.0 lladdr 0e:f1:0a:01:14:00",
+    },
+    "blocked": {"nodes": True, "pods": False, "ends_in": "node2"},
+    "narrow": {"nodes": True, "pods": False, "large": False, "ends_in": "switch"},
+}

@@ -1,0 +1,15 @@
+"""node4 is no neighbour of node1.
+
+finds: 05.router.vxlan SENDER_STOPS
+"""
+
+# answer: 05.router
+router = {
+    "accepted": False,
+    "hostgw": {"dst": "10.1.99.5", "ends_in": "router", "told": "nobody"},
+    "vxlan": {
+        "dst": "203.0.113.10",
+        "ends_in": "node1",
+        "route": "default via 192.168.66.1 dev eth0",
+    },
+}

@@ -1,0 +1,15 @@
+"""The next device is the switch.
+
+finds: 05.headers.ethernet SWITCH_MAC
+"""
+
+# answer: 05.headers
+headers = {
+    "ethernet": {"src": "node3:eth0", "dst": "switch:p-node1"},
+    "outer": {"src": "192.168.66.13", "dst": "192.168.66.11", "dport": 8472},
+    "inner_ethernet": {"src": "node3:flannel.1", "dst": "node1:flannel.1"},
+    "ttl": {"outer": 64, "inner": 63},
+    "route": "10.1.15.0/24 via 10.1.15.0 dev flannel.1 onlink",
+    "neighbour": "10.1.15.0 lladdr node1:flannel.1",
+    "fdb": "node1:flannel.1 dst 192.168.66.11",
+}

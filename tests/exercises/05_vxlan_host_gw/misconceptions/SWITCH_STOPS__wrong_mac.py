@@ -1,0 +1,16 @@
+"""The switch does not know this MAC address.
+
+finds: 05.faults.ends SWITCH_STOPS
+"""
+
+# answer: 05.faults
+faults = {
+    "new_mac": {
+        "nodes": True,
+        "pods": False,
+        "ends_in": "switch",
+        "neighbour": "10.1.20.0 lladdr 0e:f1:0a:01:14:00",
+    },
+    "blocked": {"nodes": True, "pods": False, "ends_in": "node2"},
+    "narrow": {"nodes": True, "pods": True, "large": False, "ends_in": "switch"},
+}

@@ -1,0 +1,15 @@
+"""The neighbour is node1.
+
+finds: 05.headers.neighbour VIA_NODE
+"""
+
+# answer: 05.headers
+headers = {
+    "ethernet": {"src": "node3:eth0", "dst": "node1:eth0"},
+    "outer": {"src": "192.168.66.13", "dst": "192.168.66.11", "dport": 8472},
+    "inner_ethernet": {"src": "node3:flannel.1", "dst": "node1:flannel.1"},
+    "ttl": {"outer": 64, "inner": 63},
+    "route": "10.1.15.0/24 via 10.1.15.0 dev flannel.1 onlink",
+    "neighbour": "192.168.66.11 lladdr node1:flannel.1",
+    "fdb": "node1:flannel.1 dst 192.168.66.11",
+}
