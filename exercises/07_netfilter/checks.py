@@ -70,8 +70,20 @@ def entry() -> dict[str, tuple[str, str, int, int]]:
     return found
 
 
+def address(value: Any) -> Any:
+    """An address from itself, from ``ADDRESS:PORT`` or from its owner's name."""
+    return forms.address(value, bare().network.names)
+
+
+@lru_cache(maxsize=1)
+def bridge() -> str:
+    """The address of node1's bridge."""
+    names = bare().network.names.ips
+    return next(ip for ip, name in names.items() if name == "node1 docker0")
+
+
 def _tuple(answer: Answer, name: str) -> tuple[Any, ...]:
-    ends = [forms.words(answer[f"{name}.{key}"]) for key in ("src", "dst")]
+    ends = [address(answer[f"{name}.{key}"]) for key in ("src", "dst")]
     return (*ends, *(forms.whole(answer[f"{name}.{key}"]) for key in ("sport", "dport")))
 
 
@@ -80,7 +92,7 @@ def check_original(answer: Answer, seed: int) -> Findings:
     said, right, reply = _tuple(answer, "original"), entry()["original"], entry()["reply"]
     if same(said, right):
         return ()
-    if said[0] == reply[1] or said[1] == reply[0]:
+    if said[0] == reply[1] or said[1] == reply[0] or said[3] == reply[2]:
         text = (
             "You seem to think that the first tuple shows the translated packet. "
             "conntrack looks before nat does."
@@ -89,26 +101,38 @@ def check_original(answer: Answer, seed: int) -> Findings:
     return fail("The first tuple is the SYN as web1 sent it. Read its addresses and ports.")
 
 
+_BRIDGE = (
+    "You seem to think that MASQUERADE puts in the bridge's address. "
+    "It takes the address of the device by which the packet leaves."
+)
+
+
 def check_reply(answer: Answer, seed: int) -> Findings:
     """The tuple of the answers."""
     said, (src, dst, sport, dport) = _tuple(answer, "reply"), entry()["original"]
     right = entry()["reply"]
     if same(said, right):
         return ()
+    # None: whatever stands there.
     beliefs = (
-        ((right[1], right[0], right[3], right[2]), "NOT_TURNED",
-         "You seem to show the packet as it leaves node1. The second tuple is its answer."),
+        ((None, right[0], None, None), "NOT_TURNED",
+         "You seem to show a packet on its way to the pod. The second tuple is its answer."),
+        ((*right[:2], right[3], None), "NOT_TURNED",
+         "You seem to turn the addresses round, but not the ports. They change places, too."),
         ((*right[:2], dport, sport), "DNAT_FORGOTTEN",
          "You seem to keep the old port. DNAT has changed the port as well."),
         ((dst, src, dport, sport), "TURNED_ONLY",
          "You seem to turn the first tuple round. With NAT, the answer comes in otherwise."),
-        ((dst, right[1], dport, sport), "DNAT_FORGOTTEN",
+        ((dst, right[1], None, sport), "DNAT_FORGOTTEN",
          "You seem to forget the DNAT. The pod answers from its own address and port."),
-        ((right[0], src, right[2], sport), "SNAT_FORGOTTEN",
+        ((right[0], src, None, sport), "SNAT_FORGOTTEN",
          "You seem to forget the MASQUERADE. The pod answers to the source that it saw."),
+        ((None, bridge(), None, None), "MASQ_BRIDGE", _BRIDGE),
     )  # fmt: skip
     for predicted, belief, text in beliefs:
-        if same(said, predicted):
+        if all(
+            one is None or same(*two) for one, *two in zip(predicted, said, predicted, strict=True)
+        ):
             return fail(text, belief)
     return fail("The second tuple is the answer as it comes in on node1. Who sends it, to whom?")
 
@@ -117,7 +141,7 @@ def check_sees(answer: Answer, seed: int) -> Findings:
     """Whom the two ends see."""
     exchange = walk()
     assert exchange.request is not None and exchange.reply is not None
-    said = [forms.words(answer[key]) for key in ("backend_sees", "web1_sees")]
+    said = [address(answer[key]) for key in ("backend_sees", "web1_sees")]
     ends = [exchange.request.last.packet.ip, exchange.reply.last.packet.ip]
     wanted = [ip.src for ip in ends if ip is not None]
     if same(said, wanted):
@@ -126,12 +150,17 @@ def check_sees(answer: Answer, seed: int) -> Findings:
     if said[0] == original[0]:
         text = "You seem to think that backend-b sees web1. MASQUERADE has put another source."
         return fail(text, "SRC_KEPT", exchange)
+    if said[0] == bridge():
+        return fail(_BRIDGE, "MASQ_BRIDGE", exchange)
     if said[1] == reply[0]:
         text = (
             "You seem to think that the answer shows the pod's address. "
             "web1 would not know such a connection."
         )
         return fail(text, "ANSWER_FROM_POD", exchange)
+    if said[0] == wanted[0]:
+        text = "web1 waits for an answer from the address that it asked. This is another one."
+        return fail(text, None, exchange)
     return fail("Look at the packets where they arrive: at backend-b, and at web1.", None, exchange)
 
 
@@ -140,9 +169,9 @@ def check_route(answer: Answer, seed: int) -> Findings:
     exchange = walk()
     assert exchange.request is not None
     routes = [s.by for s in steps_of(exchange.request, "node1") if s.stage == "route"]
-    said = forms.route(answer["route"])
-    if same(said, forms.route(str(routes[0]))):
+    if forms.is_route(answer["route"], str(routes[0])):
         return ()
+    said = forms.route(answer["route"])
     if isinstance(said, tuple) and said[0] == "0.0.0.0/0":
         text = (
             "You seem to think that a forwarded packet is DNATed after routing. "
@@ -153,16 +182,14 @@ def check_route(answer: Answer, seed: int) -> Findings:
                 None, exchange)  # fmt: skip
 
 
-_NONE = ("none", "no", "no rule", "nobody", "nothing", "-", "conntrack", "0")
-
-
 def check_rule(answer: Answer, seed: int) -> Findings:
     """Which rule translates the answer."""
     exchange = walk()
     assert exchange.reply is not None
     none = not [stage for stage in met(exchange.reply) if stage.startswith("nat")]
-    said = forms.words(answer["rule"])
-    if none and isinstance(said, str) and said.lower() in _NONE:
+    said = answer["rule"]
+    memory = str(said).lower().startswith("conntrack")
+    if none and (memory or forms.none(said)) and "ROUTING" not in str(said).upper():
         return ()
     text = "You seem to think that replies need their own rule. The connection is remembered."
     return fail(text, "SNAT_REPLY", exchange)
@@ -223,27 +250,13 @@ def check_filter(answer: Answer, seed: int) -> Findings:
     return fail(text, "FILTER_ONCE")
 
 
-def chains(value: Any) -> Any:
-    """Several ``filter FORWARD``, in any order and form; none is an empty list."""
-    if isinstance(value, str):
-        none = value.strip().lower() in ("none", "no", "nothing", "-", "")
-        value = [] if none else value.replace(" and ", ",").split(",")
-    if not isinstance(value, list):
-        return value
-    texts = [" ".join(map(str, one)) if isinstance(one, list) else str(one) for one in value]
-    names = [forms.words(one.replace(":", " ").replace("/", " ")) for one in texts]
-    full = [name if " " in name else f"filter {name}" for name in names]
-    return sorted({f"{name.split()[0].lower()} {name.split()[1].upper()}" for name in full
-                   if len(name.split()) > 1})  # fmt: skip
-
-
 def _check_met(key: str, label: str) -> Any:
     def check(answer: Answer, seed: int) -> Findings:
         trace = packet(walk(), label)
-        said = chains(answer[key])
+        said = forms.chains(answer[key])
         if same(said, met(trace)):
             return ()
-        if said == []:
+        if said in ([], "conntrack"):
             text = (
                 "You seem to think that filter rules do not see this packet. "
                 "They see every packet of a connection."

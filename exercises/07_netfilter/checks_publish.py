@@ -4,7 +4,8 @@ packets of the model say what they do."""
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -43,26 +44,26 @@ def publish_calls(seed: int) -> tuple[Call, ...]:
 
 
 class Played(NamedTuple):
-    """What the packets of one answer did; ``refused`` is iptables' own message."""
+    """What the packets of one answer did."""
 
-    refused: str = ""
-    pod: Exchange | None = None
-    node: Exchange | None = None
-    port: Exchange | None = None
-    proto: Exchange | None = None
-    other: Exchange | None = None
-    back: Exchange | None = None
+    pod: Exchange
+    node: Exchange
+    port: Exchange
+    proto: Exchange
+    other: Exchange
+    back: Exchange
 
 
 @lru_cache(maxsize=64)
-def play(seed: int, args: Args, lines: tuple[str, ...]) -> Played:
-    """Types the commands and sends the packets, each from the same start."""
+def play(seed: int, args: Args, lines: tuple[str, ...]) -> Played | str:
+    """Types the commands and sends the packets, each from the same start; or the command that
+    iptables refuses, and its own message."""
     start = cluster(seed).clone()
     for line in lines:
         try:
             start["node1"].sh(line)
         except K8sNetError as error:
-            return Played(f"{line}\n{error}")
+            return f"{line}\n{error}"
     vip, port, pod, pod_port = args
     owner = start.network.names.ips[pod]
     beside = "backend-b"  # it listens on the same port as the pod
@@ -71,7 +72,6 @@ def play(seed: int, args: Args, lines: tuple[str, ...]) -> Played:
         return start.clone().send(source, target, at, proto=proto)
 
     return Played(
-        "",
         send("web2", vip, port),
         send("node1", vip, port),
         send("web2", vip, port + 1),
@@ -81,28 +81,31 @@ def play(seed: int, args: Args, lines: tuple[str, ...]) -> Played:
     )
 
 
+_BEFORE = re.compile(r"^(?:\w*\$ )?(?:sudo )?(?:/\S*/)?(?=iptables )")
+
+
 def commands(value: Any) -> tuple[str, ...] | None:
-    """The command lines of an answer: a list of texts, or one text with several lines."""
+    """The command lines of an answer: a list of texts or of lists of words, or one text with
+    several lines."""
     if isinstance(value, str):
         value = value.splitlines()
-    if not isinstance(value, list) or not all(isinstance(line, str) for line in value):
+    if not isinstance(value, list):
         return None
-    lines = tuple(" ".join(line.split()) for line in value if line.strip())
-    lines = tuple(line.removeprefix("sudo ") for line in lines)
+    texts = [" ".join(map(str, line)) if isinstance(line, list) else line for line in value]
+    if not all(isinstance(text, str) for text in texts):
+        return None
+    lines = [_BEFORE.sub("", " ".join(text.split())) for text in texts]
     # iptables takes the beginning of an option for the option, as getopt does.
-    return tuple(line.replace(" --to ", " --to-destination ") for line in lines)[:MOST]
+    return tuple(
+        line.replace(" --to ", " --to-destination ")
+        for line in lines
+        if line and not line.startswith("#")
+    )[:MOST]
 
 
-def receiver(exchange: Exchange | None) -> str:
-    """Where the request was received, or an empty text."""
-    if exchange is None or exchange.request is None or not exchange.request.delivered:
-        return ""
-    return exchange.request.end
-
-
-def hits(exchange: Exchange | None, args: Args) -> bool:
+def hits(exchange: Exchange, args: Args) -> bool:
     """True if the request came to the pod's address."""
-    if exchange is None or exchange.request is None:
+    if exchange.request is None:
         return False
     ip = exchange.request.last.packet.innermost.ip
     return ip is not None and ip.dst == args[2]
@@ -113,18 +116,47 @@ def owner_of(seed: int, name: str) -> str:
     return next(pod.ip for pod in generated_spec(seed).pods if pod.name == name)
 
 
-def works(played: Played) -> bool:
-    """True if at least somebody reaches the address."""
-    return any(walk is not None and walk.ok for walk in (played.pod, played.node))
-
-
 _NOTHING = "So far nobody reaches the pod by the invented address."
 _FORM = "The answer must be a list of texts: one iptables command each."
+_HARD_CODED = (
+    "Your commands are the same for every address and every pod. "
+    "The four parameters say what to publish."
+)
+
+
+def refusal(refused: str) -> Findings:
+    """Why iptables refused a command."""
+    line = refused.splitlines()[0]
+    if "port" in line and " -p" not in line and " --protocol" not in line:
+        text = (
+            "You seem to think that a port needs no protocol. "
+            "TCP and UDP have ports of their own: a rule says which."
+        )
+        return fail(text, "NO_PROTOCOL", refused)
+    if "DNAT" in line and " nat " not in line:
+        text = (
+            "You seem to forget the table. "
+            "Without -t, iptables speaks of filter, which translates nothing."
+        )
+        return fail(text, "NO_TABLE", refused)
+    if "DNAT" in line and ("POSTROUTING" in line or "FORWARD" in line):
+        text = (
+            "You seem to think that DNAT comes after routing. "
+            "The kernel refuses it there: the route is chosen by then."
+        )
+        return fail(text, "DNAT_POST", refused)
+    if "DNAT" in line and "INPUT" in line:
+        text = (
+            "You seem to think that a process sends through INPUT. "
+            "INPUT is for what this node itself receives."
+        )
+        return fail(text, "INPUT_SENDS", refused)
+    return fail("iptables refuses one of your commands. Read what it says.", None, refused)
 
 
 def _played(replies: Sequence[Reply], seed: int) -> list[tuple[Reply, Played]] | Findings:
     """Every answer played; or what is wrong with its form."""
-    found = []
+    found, texts = [], []
     for reply in replies:
         lines = commands(reply.value)
         if lines is None:
@@ -132,66 +164,56 @@ def _played(replies: Sequence[Reply], seed: int) -> list[tuple[Reply, Played]] |
         if any(line.split()[0] != "iptables" for line in lines):
             return fail("Each text must be a command that begins with iptables.")
         played = play(seed, reply.args, lines)
-        if played.refused:
-            line = played.refused.splitlines()[0]
-            if "DNAT" in line and " nat " not in line:
-                text = (
-                    "You seem to forget the table. "
-                    "Without -t, iptables speaks of filter, which translates nothing."
-                )
-                return fail(text, "NO_TABLE", played.refused)
-            if "DNAT" in line and ("POSTROUTING" in line or "FORWARD" in line):
-                text = (
-                    "You seem to think that DNAT comes after routing. "
-                    "The kernel refuses it there: the route is chosen by then."
-                )
-                return fail(text, "DNAT_POST", played.refused)
-            return fail("iptables refuses one of your commands. Read what it says.", None,
-                        played.refused)  # fmt: skip
+        if isinstance(played, str):
+            return refusal(played)
         found.append((reply, played))
+        texts.append(lines)
+    if texts[0] and len(set(texts)) == 1:
+        return fail(_HARD_CODED, "HARD_CODED", "\n".join(texts[0]))
     return found
 
 
-def check_pods(replies: Sequence[Reply], seed: int) -> Findings:
-    """Pods of node1 reach the address."""
-    played = _played(replies, seed)
-    if isinstance(played, tuple):
-        return played
-    for reply, p in played:
-        if p.pod is None or not p.pod.ok or not hits(p.pod, reply.args):
-            if p.node is not None and p.node.ok:
-                text = (
-                    "You seem to think that every packet crosses OUTPUT. "
-                    "A pod's packet arrives from outside, and is forwarded."
-                )
-                return fail(text, "OUTPUT_ALL", p.pod)
-            if hits(p.pod, reply.args):
-                text = (
+#: Who connects -> what others think of his way, the hook that they forget, and what is left to say.
+_WAYS = {
+    "pod": ("OUTPUT_ALL", "PREROUTING", "web2 does not reach the pod by the invented address.",
+            "You seem to think that every packet crosses OUTPUT. "
+            "A pod's packet arrives from outside, and is forwarded."),
+    "node": ("PREROUTING_ALL", "OUTPUT", "A process of node1 does not reach the pod by it.",
+             "You seem to think that every packet crosses PREROUTING. "
+             "What a process of node1 sends does not."),
+}  # fmt: skip
+
+
+def reaches(who: str) -> Callable[[Sequence[Reply], int], Findings]:
+    """The check that ``who`` (a pod of node1, or node1 itself) reaches the address."""
+    belief, hook, otherwise, every = _WAYS[who]
+
+    def check(replies: Sequence[Reply], seed: int) -> Findings:
+        played = _played(replies, seed)
+        if isinstance(played, tuple):
+            return played
+        for reply, p in played:
+            walk, text = getattr(p, who), " ".join(commands(reply.value) or ())
+            if hits(walk, reply.args):
+                if walk.ok:
+                    continue
+                kept = (
                     "You seem to think that the port follows from the address. "
                     "The packet arrives at the old port."
                 )
-                return fail(text, "PORT_KEPT", p.pod)
-            return fail("web2 does not reach the pod by the invented address.", None, p.pod)
-    return ()
-
-
-def check_node(replies: Sequence[Reply], seed: int) -> Findings:
-    """A process of node1 reaches the address."""
-    played = _played(replies, seed)
-    if isinstance(played, tuple):
-        return played
-    for reply, p in played:
-        if p.node is None or not p.node.ok or not hits(p.node, reply.args):
-            if p.pod is not None and p.pod.ok:
-                text = (
-                    "You seem to think that every packet crosses PREROUTING. "
-                    "What a process of node1 sends does not."
+                return fail(kept, "PORT_KEPT", walk)
+            if hook not in text and (p.pod.ok or p.node.ok):
+                return fail(every, belief, walk)
+            if re.search(r" (-s|--source|--src|--sport|--source-port) ", text):
+                sender = (
+                    "You seem to match where the packet comes from. "
+                    "A client sends to the invented address and port."
                 )
-                return fail(text, "PREROUTING_ALL", p.node)
-            if hits(p.node, reply.args):
-                return fail("node1's packet reaches the pod, but it is not answered.", None, p.node)
-            return fail("A process of node1 does not reach the pod by this address.", None, p.node)
-    return ()
+                return fail(sender, "SENDER", walk)
+            return fail(otherwise, None, walk)
+        return ()
+
+    return check
 
 
 def check_only(replies: Sequence[Reply], seed: int) -> Findings:
@@ -200,7 +222,7 @@ def check_only(replies: Sequence[Reply], seed: int) -> Findings:
     if isinstance(played, tuple):
         return played
     for reply, p in played:
-        if not works(p):
+        if not (p.pod.ok or p.node.ok):
             return fail(_NOTHING, None, p.pod)
         if hits(p.port, reply.args):
             text = "You seem to think that an address alone is enough. Another port arrives too."
@@ -223,10 +245,10 @@ def check_back(replies: Sequence[Reply], seed: int) -> Findings:
     if isinstance(played, tuple):
         return played
     for reply, p in played:
-        if not works(p):
+        if not (p.pod.ok or p.node.ok):
             return fail(_NOTHING, None, p.pod)
         vip, _, pod, _ = reply.args
-        ip = p.back.request.last.packet.ip if p.back is not None and p.back.request else None
+        ip = p.back.request.last.packet.ip if p.back.request else None
         if ip is not None and ip.src == pod:
             continue
         if ip is not None and ip.src == vip:
@@ -249,8 +271,8 @@ def check_back(replies: Sequence[Reply], seed: int) -> Findings:
 CALLS = {"07.publish": publish_calls}
 
 ITEMS = (
-    Item("07.publish.pods", 3, "Pods of node1 reach it", check_pods),
-    Item("07.publish.node", 3, "node1 itself reaches it", check_node),
+    Item("07.publish.pods", 3, "Pods of node1 reach it", reaches("pod")),
+    Item("07.publish.node", 3, "node1 itself reaches it", reaches("node")),
     Item("07.publish.only", 2, "Nothing else is translated", check_only),
     Item("07.publish.back", 2, "The pod's own connections", check_back),
 )

@@ -51,7 +51,7 @@ def verdict_calls(seed: int) -> tuple[Call, ...]:
     tcp, udp, other = packets(seed)
     far = f"10.{dice.randint(100, 250)}.0.0/16"
     net = str(Prefix.parse(f"{tcp['src']}/16", host_bits=True))
-    host, host_u = f"{tcp['dst']}/32", f"{udp['dst']}/32"
+    host = f"{tcp['dst']}/32"
     name = dice.choice(("GUARD", "TEAM-A", "LIMITS", "AUDIT"))
     calls: list[tuple[str, Chains, str, Packet]] = []
 
@@ -59,34 +59,44 @@ def verdict_calls(seed: int) -> tuple[Call, ...]:
         calls.append((group, {"FORWARD": forward, **chains}, policy, packet))
 
     for policy in ("ACCEPT", "DROP"):
-        call("first", tcp, policy, [rule("DROP", src=far), rule("ACCEPT", dst=host),
-                                    rule("DROP", src=net)])  # fmt: skip
-        refused = rule("DROP", dst=host_u, proto="udp")
-        call("first", udp, policy, [refused, rule("ACCEPT", src=net), rule("ACCEPT", proto="udp")])
+        call("first", tcp, policy, [rule("DROP", src=far), rule("ACCEPT", proto="tcp"),
+                                    rule("DROP", proto="tcp", dport=8080)])  # fmt: skip
+        refused = rule("DROP", proto="udp", dport=53)
+        call("first", udp, policy, [refused, rule("ACCEPT", proto="udp"),
+                                    rule("ACCEPT", proto="udp", dport=53)])  # fmt: skip
     call("all", tcp, "DROP", [rule("DROP", src=net, proto="udp"),
                               rule("ACCEPT", dst=host, proto="tcp", dport=8080)])  # fmt: skip
     neither = [rule("DROP", src=net, proto="tcp", dport=8080),
                rule("DROP", dst=far, proto="udp", dport=53)]  # fmt: skip
     call("all", udp, "DROP", [*neither, rule("ACCEPT")])
     call("all", other, "DROP", [rule("DROP", proto="tcp", dport=80, src=net), rule("ACCEPT")])
-    for length in (12, 18):  # networks that end inside an octet
-        wide = str(Prefix.parse(f"{tcp['dst']}/{length}", host_bits=True))
-        call("all", tcp, "DROP", [rule("ACCEPT", dst=wide, proto="tcp")])
+    one_of_two = [rule("DROP", src=net, dst=far), rule("DROP", src=far, dst=host)]
+    call("all", tcp, "DROP", [*one_of_two, rule("ACCEPT", **tcp | {"src": net, "dst": host})])
+    for length in (12, 18):  # networks that end inside an octet, and their neighbours
+        wide = Prefix.parse(f"{tcp['dst']}/{length}", host_bits=True)
+        beside = Prefix(wide.net ^ 1 << 32 - length, length)
+        call("all", tcp, "DROP", [rule("ACCEPT", dst=str(wide), proto="tcp")])
+        call("all", tcp, "DROP", [rule("DROP", dst=str(beside)), rule("ACCEPT")])
     for policy in ("ACCEPT", "DROP"):
         call("policy", tcp, policy, [rule("DROP", src=far), rule("ACCEPT", dst=far)])
         call("policy", udp, policy, [])
     for policy, end in (("ACCEPT", "DROP"), ("DROP", "ACCEPT")):
-        call("jump", tcp, policy, [rule(name, src=net), rule(end, dst=host)],
+        call("jump", tcp, policy, [rule(name, proto="tcp"), rule(end, proto="tcp", dport=8080)],
              **{name: [rule(policy, dst=far), rule(policy, proto="udp")]})  # fmt: skip
-    call("jump", tcp, "DROP", [rule(name), rule("ACCEPT", dst=host), rule("DROP")],
+    call("jump", tcp, "DROP", [rule(name), rule("ACCEPT", proto="tcp"), rule("DROP")],
          **{name: [rule("DROP", dst=far)]})  # fmt: skip
     call("jump", udp, "DROP", [rule(name), rule("DROP")],
-         **{name: [rule("DEEPER", proto="udp")], "DEEPER": [rule("ACCEPT", src=net)]})  # fmt: skip
+         **{name: [rule("DEEPER", proto="udp")],
+            "DEEPER": [rule("ACCEPT", proto="udp", dport=53)]})  # fmt: skip
     for policy, end in (("ACCEPT", "DROP"), ("DROP", "ACCEPT")):
         call("return", tcp, policy, [rule(name), rule(end)],
              **{name: [rule("RETURN", proto="tcp", dport=8080), rule(policy)]})  # fmt: skip
-    call("return", udp, "DROP", [rule(name), rule("DROP", src=net)],
-         **{name: [rule("RETURN", dst=host_u), rule("ACCEPT")]})  # fmt: skip
+    call("return", udp, "DROP", [rule(name), rule("DROP", proto="udp")],
+         **{name: [rule("RETURN", proto="udp"), rule("ACCEPT")]})  # fmt: skip
+    call("return", udp, "DROP", [rule(name), rule("ACCEPT")],
+         **{name: [rule("RETURN", proto="udp", dport=53), rule("ACCEPT")]})  # fmt: skip
+    call("return", tcp, "DROP", [rule(name)],
+         **{name: [rule("RETURN", proto="udp"), rule("ACCEPT")]})  # fmt: skip
     dice.shuffle(calls)
     return tuple(Call(group, tuple(args)) for group, *args in calls)
 
@@ -148,19 +158,51 @@ def begins(address: str, network: str) -> bool:
     return address.startswith(text)
 
 
+def octets(at: Callable[[int], int]) -> Callable[[str, str], bool]:
+    """As if only whole octets counted; ``at`` says how many for a length."""
+
+    def within(address: str, network: str) -> bool:
+        base, _, length = network.partition("/")
+        return address.split(".")[: at(int(length))] == base.split(".")[: at(int(length))]
+
+    return within
+
+
+Parts = list[bool]
+
+
+def every(ends: Parts, rest: Parts) -> bool:
+    """All parts of a rule must match."""
+    return all(ends + rest)
+
+
+def some(ends: Parts, rest: Parts) -> bool:
+    """As if one part were enough."""
+    return any(ends + rest) or not ends + rest
+
+
+def one_end(ends: Parts, rest: Parts) -> bool:
+    """As if one of two addresses were enough."""
+    return (any(ends) or not ends) and all(rest)
+
+
+def complete(ends: Parts, rest: Parts) -> bool:
+    """As if a rule had to name all four parts."""
+    return all(ends + rest) and len(ends + rest) == 4
+
+
 def matches(
-    one: Rule, packet: Packet, how: Callable[[Any], bool] = all,
+    one: Rule, packet: Packet, how: Callable[[Parts, Parts], bool] = every,
     within: Callable[[str, str], bool] = inside,
 ) -> bool:  # fmt: skip
-    """Whether a rule matches; ``how`` joins its parts."""
-    parts = [within(packet[key], one[key]) for key in ("src", "dst") if key in one]
-    parts += [packet[key] == one[key] for key in ("proto", "dport") if key in one]
-    return how(parts) if parts else True
+    """Whether a rule matches; ``how`` joins its addresses and its other parts."""
+    ends = [within(packet[key], one[key]) for key in ("src", "dst") if key in one]
+    return how(ends, [packet[key] == one[key] for key in ("proto", "dport") if key in one])
 
 
 def read_as(
     *,
-    how: Callable[[Any], bool] = all,
+    how: Callable[[Parts, Parts], bool] = every,
     returns: str = "back",
     ends: str = "back",
     last: bool = False,
@@ -193,8 +235,8 @@ def read_as(
             found = run(chains, target, packet, real)
             if found is not None:
                 return found
-            if ends == "policy":
-                return real
+            if ends != "back":
+                return real if ends == "policy" else ends
         return None
 
     def predict(chains: Chains, real: str, packet: Packet) -> str:
@@ -214,6 +256,9 @@ _CHAIN_ENDS = (
     "You seem to think that a chain without a verdict ends the matter. "
     "It goes back to the rule after the jump."
 )
+_ANY = "You seem to think that one part of a rule is enough. All its parts must match."
+_EXACT = "You seem to ask whether an address equals a network. A network holds many addresses."
+_OCTETS = "You seem to compare whole octets. A network may end inside an octet."
 _PART = "You seem to pass over one part of a rule. All its parts must match."
 BELIEFS = (
     Belief(
@@ -226,11 +271,8 @@ BELIEFS = (
         "You seem to think that a DROP wins wherever it stands. The first matching rule decides.",
         drop_wins,
     ),
-    Belief(
-        "ANY_PART",
-        "You seem to think that one part of a rule is enough. All its parts must match.",
-        read_as(how=any),
-    ),
+    Belief("ANY_PART", _ANY, read_as(how=some)),
+    Belief("ANY_PART", _ANY, read_as(how=one_end)),
     Belief(
         "RETURN_ACCEPTS",
         "You seem to think that RETURN lets the packet pass. It only leaves this chain.",
@@ -242,11 +284,16 @@ BELIEFS = (
         read_as(returns="policy"),
     ),
     Belief(
+        "RETURN_DROPS",
+        "You seem to think that RETURN throws the packet away. It only leaves this chain.",
+        read_as(returns="DROP"),
+    ),
+    Belief(
         "RETURN_SKIPPED",
         "You seem to pass over RETURN. The rest of its chain is not looked at any more.",
         read_as(returns="skip"),
     ),
-    Belief("CHAIN_ENDS", _CHAIN_ENDS, read_as(ends="policy")),
+    *(Belief("CHAIN_ENDS", _CHAIN_ENDS, read_as(ends=end)) for end in ("policy", "DROP", "ACCEPT")),
     Belief(
         "ALWAYS_ACCEPT",
         "You seem to think that a packet passes if no rule decides. The chain has a policy.",
@@ -268,8 +315,22 @@ BELIEFS = (
         read_as(within=begins),
     ),
     *(
+        Belief("EXACT", _EXACT, read_as(within=within))
+        for within in (str.__eq__, lambda address, network: address == network.partition("/")[0])
+    ),
+    *(
+        Belief("OCTETS", _OCTETS, read_as(within=octets(at)))
+        for at in (lambda length: length // 8, lambda length: 2)
+    ),
+    *(
         Belief("PART_IGNORED", _PART, read_as(without=key))
         for key in ("src", "dst", "proto", "dport")
+    ),
+    Belief(
+        "PART_MISSING",
+        "You seem to think that a rule must name every part. "
+        "What it does not name may be anything.",
+        read_as(how=complete),
     ),
 )
 

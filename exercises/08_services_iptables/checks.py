@@ -16,7 +16,6 @@ from k8snetlib.course import forms
 from k8snetlib.course.rubric import Findings, Item, fail
 from k8snetlib.packet import Tcp
 
-HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
 FLOWS = {
     "web1": ("web1", "backend-c"),
     "neighbour": ("backend-b", "backend"),
@@ -55,24 +54,35 @@ def seen(name: str) -> tuple[str, str]:
 
 
 def kind(value: Any) -> Any:
-    """``KUBE-SVC`` from a chain's full name or from a rule; ``none`` from other words for it."""
+    """``KUBE-SVC`` from ``SVC``, a chain's full name or a rule; ``none`` from words for it."""
     text = forms.words(value)
-    if not isinstance(text, str):
-        return value
-    for word in text.upper().replace(",", " ").split():
-        if word.startswith("KUBE-"):
-            return "-".join(word.split("-")[:2])
-    return forms.nobody(text.lower(), "none")
+    if forms.none(text) or str(text).lower().startswith("not "):
+        return "none"
+    found = set(re.findall(r"\b(?:KUBE-)?(SVC|SEP)\b", str(text).upper().replace("_", "-")))
+    return f"KUBE-{found.pop()}" if len(found) == 1 else value
+
+
+def address(value: Any) -> Any:
+    """An address from itself or from its owner: ``Pod web1``, ``node2:docker0``, ``node1:eth0``."""
+    names = cluster().network.names
+    said = re.findall(r"[a-z][\w-]*", str(value).lower())
+    owners = [n for n in names.ips.values() if set(n.split()) <= set(said)]
+    if "docker0" in said:
+        owners = [n for n in owners if "docker0" in n]
+    written = re.search(r"\d\.\d", str(value))
+    return forms.address(value if written or len(owners) != 1 else owners[0], names)
 
 
 def _said(answer: dict[str, Any], name: str) -> tuple[Any, Any]:
-    names = cluster().network.names
-    return forms.address(answer[f"{name}.source"], names), kind(answer[f"{name}.marked_by"])
+    return address(answer[f"{name}.source"]), kind(answer[f"{name}.marked_by"])
 
 
 _HIDES = (
     "You seem to think that a Service hides every client. "
     "Most packets of pods are not marked at all."
+)
+_BOTH = (
+    "You name a rule that marks, but the source stays as it is. Both cannot be true of one packet."
 )
 _RULE = "The rule that marks stands in another chain. Ask each chain what it compares."
 
@@ -85,11 +95,7 @@ def check_pods(answer: dict[str, Any], seed: int) -> Findings:
             continue
         if said[0] != seen(name)[0]:
             return fail(_HIDES, "ALL_MASQ", flow(name))
-        text = (
-            "You name a rule that marks, but the source stays as it is. "
-            "Both cannot be true of one packet."
-        )
-        return fail(text, "ALL_MASQ", flow(name))
+        return fail(_BOTH, "ALL_MASQ", flow(name))
     return ()
 
 
@@ -100,6 +106,8 @@ def check_node(answer: dict[str, Any], seed: int) -> Findings:
         if said == right:
             continue
         asker = cluster().address_of(FLOWS[name][0])
+        if said[1] == right[1] and said[0] == asker:
+            return fail(_BOTH, None, flow(name))
         if said[1] == "none" or (said[0] == asker != right[0]):
             text = (
                 "You seem to think that only pods on the way to themselves are marked. "
@@ -108,7 +116,19 @@ def check_node(answer: dict[str, Any], seed: int) -> Findings:
             return fail(text, "ASYM", flow(name))
         if said[0] == right[0]:
             return fail(_RULE, None, flow(name))
-        return fail("Another machine's address is put in: that of the node which translates.")
+        if said[0] == cluster().address_of("node2"):
+            text = (
+                "You seem to think that the endpoint's own node translates. "
+                "There the packet arrives translated."
+            )
+            return fail(text, "TARGET_LB", flow(name))
+        if said[0] == address("node1 docker0"):
+            text = (
+                "You seem to think that MASQUERADE puts in the bridge's address. "
+                "It takes that of the device by which the packet leaves."
+            )
+            return fail(text, "MASQ_BRIDGE", flow(name))
+        return fail("Which node translates, and by which device does the packet leave it?")
     return ()
 
 
@@ -161,7 +181,7 @@ def facts() -> dict[str, Any]:
         "changed": (where, step.stage.lower()),
         "wire": _ends(wire.packet)[1],
         "answer": _ends(exchange.reply.last.packet)[0],
-        "ping": (ping.request.end, forms.route(str(routes[0]))),
+        "ping": (ping.request.end, str(routes[0])),
     }
 
 
@@ -173,12 +193,15 @@ def _ends(packet: Any) -> tuple[str, str]:
 
 def stage(value: Any) -> Any:
     """``nat prerouting`` from ``PREROUTING``, ``nat/PREROUTING`` or ``nat table, PREROUTING``."""
-    text = forms.words(value)
-    if not isinstance(text, str):
-        return value
-    said = re.split(r"[\s:/,]+", text.lower())
-    hooks = [hook for hook in HOOKS if hook in said]
-    return f"nat {hooks[0]}" if len(hooks) == 1 and "filter" not in said else text.lower()
+    found = forms.chains(value)
+    return found[0].lower() if isinstance(found, list) and len(found) == 1 else value
+
+
+def end(value: Any) -> Any:
+    """``IP:PORT`` from itself, a pair, ``backend-c:8080``, or ``10.1.30.2, port 8080``."""
+    said = forms.end(value)
+    found = re.fullmatch(r"([\w.-]+?)(?:,port|:)(\d+)(?:/tcp)?", str(said).lower())
+    return f"{address(found[1])}:{found[2]}" if found else said
 
 
 def check_changed(answer: dict[str, Any], seed: int) -> Findings:
@@ -204,6 +227,18 @@ def check_changed(answer: dict[str, Any], seed: int) -> Findings:
             "Then the packet would already be on a wrong way."
         )
         return fail(text, "DNAT_POST", way("tcp"))
+    if where == facts()["changed"][0] and str(box).endswith(" prerouting"):
+        text = (
+            "You seem to think that any table may change an address. "
+            "Only one of the tables in this hook does."
+        )
+        return fail(text, "ANY_TABLE", way("tcp"))
+    if where == facts()["changed"][0] and box == "nat output":
+        text = (
+            "You seem to think that every packet crosses OUTPUT. "
+            "A pod's packet arrives from outside, and is forwarded."
+        )
+        return fail(text, "OUTPUT_ALL", way("tcp"))
     if where == "web2":
         return fail(
             "A pod's kernel knows nothing of Services: no rule stands there.", None, way("tcp")
@@ -215,7 +250,7 @@ def check_changed(answer: dict[str, Any], seed: int) -> Findings:
 
 def check_wire(answer: dict[str, Any], seed: int) -> Findings:
     """The destination between the nodes."""
-    said = forms.end(answer["wire"])
+    said = end(answer["wire"])
     if said == facts()["wire"]:
         return ()
     if str(said).startswith("10.96."):
@@ -230,12 +265,18 @@ def check_wire(answer: dict[str, Any], seed: int) -> Findings:
             "An endpoint may listen on another port than its Service."
         )
         return fail(text, "SAME_PORT", way("tcp"))
+    if str(said).startswith("192.168.66."):
+        text = (
+            "You seem to think that the next hop becomes the destination. "
+            "The next hop gives the frame its MAC address, and nothing more."
+        )
+        return fail(text, "NEXT_HOP", way("tcp"))
     return fail("A SYN between two nodes goes to one pod, at the port where it listens.")
 
 
 def check_answer(answer: dict[str, Any], seed: int) -> Findings:
     """The source of the answer."""
-    said = forms.end(answer["answer"])
+    said = end(answer["answer"])
     if said == facts()["answer"]:
         return ()
     if str(said).partition(":")[0] == facts()["wire"].partition(":")[0]:
@@ -249,16 +290,16 @@ def check_answer(answer: dict[str, Any], seed: int) -> Findings:
 
 def check_ping(answer: dict[str, Any], seed: int) -> Findings:
     """What becomes of a ping to the Service's address."""
-    said = forms.host(answer["ping.ends_in"]), forms.route(_default(answer["ping.route"]))
-    if said == facts()["ping"]:
+    said, (ends_in, route) = forms.host(answer["ping.ends_in"]), facts()["ping"]
+    if said == ends_in and forms.is_route(_default(answer["ping.route"]), route):
         return ()
-    if str(said[0]).startswith("backend") or str(said[0]) in ("kube-proxy", "web2"):
+    if str(said).startswith("backend") or said in ("kube-proxy", "web2"):
         text = (
             "You seem to think that a Service answers pings. "
             "Its rules are about TCP and port 80 only."
         )
         return fail(text, "PING_VIP", way("ping"))
-    if said[0] in ("node1", "kube-ipvs0"):
+    if said in ("node1", "kube-ipvs0"):
         text = (
             "You seem to think that node1 has the Service's address. "
             "In iptables mode no device has it."

@@ -112,7 +112,8 @@ def written(value: Any) -> str:
         value = "\n".join(value)
     rules, named = [], []
     for line in value.splitlines():
-        text = re.sub(r"^\s*(sudo\s+)?(iptables\s+)?(-t\s+nat\s+)?", "", line).rstrip()
+        text = re.sub(r"^\s*(\w*\$ )?(sudo\s+)?((/\S*/)?iptables\s+)?", "", line)
+        text = re.sub(r"(^|\s)(-w|--wait|(-t|--table)\s+nat)(?=\s)", "", text).strip()
         text = re.sub(r"^--(append|new-chain)\b", lambda m: f"-{m[1][0].upper()}", text)
         text = re.sub(r"--to(?=\s)", "--to-destination", text).replace("--jump ", "-j ")
         if not text or text.startswith(("#", "*nat", "COMMIT")):
@@ -141,14 +142,31 @@ _MASQ_EARLY = (
 )
 
 
+_HARD_CODED = (
+    "Your rules are the same for every Service. "
+    "The parameters say which address, which endpoints and which pods."
+)
+_NO_PROTOCOL = (
+    "You seem to think that a port needs no protocol. "
+    "TCP and UDP have ports of their own: a rule says which."
+)
+
+
 def read(replies: Sequence[Reply], seed: int) -> tuple[Findings, list[tuple[Case, str]]]:
     """Each Service with the learner's rules for it; or a finding if iptables cannot read them."""
     bad = wrong_type(replies, (list, str), "a list of rules, one text each")
-    seen = []
+    seen, texts = [], []
     for reply in replies if not bad else ():
-        if isinstance(reply.value, list) and not all(isinstance(r, str) for r in reply.value):
-            return fail("Each rule must be a text, as iptables -S prints it."), []
-        case, text = by_args(seed)[reply.args[1]], written(reply.value)
+        value = reply.value
+        if isinstance(value, list):
+            value = [" ".join(map(str, r)) if isinstance(r, list) else r for r in value]
+            if not all(isinstance(r, str) for r in value):
+                return fail("Each rule must be a text, as iptables -S prints it."), []
+        texts.append(written(value))
+    if any(texts) and len(set(texts)) == 1:
+        return fail(_HARD_CODED, "HARD_CODED", texts[0]), []
+    for reply, text in zip(replies, texts, strict=False):
+        case = by_args(seed)[reply.args[1]]
         if text.count("\n") > LINES or text.count("--probability") > DRAWS or len(text) > SIZE:
             return fail("These are far more rules than one Service needs."), []
         if _EARLY.search(text):
@@ -156,6 +174,8 @@ def read(replies: Sequence[Reply], seed: int) -> tuple[Findings, list[tuple[Case
         try:
             loaded(case, text)
         except K8sNetError as error:
+            if "Need TCP" in str(error) or "'--dport'" in str(error):
+                return fail(_NO_PROTOCOL, "NO_PROTOCOL", str(error)), []
             return fail(
                 "iptables refuses one of your rules. Its words are below.", None, str(error)
             ), []
@@ -183,10 +203,10 @@ def fates(case: Case, lines: str | None, source: str, port: int, ip: str = VIP) 
 Rules = str | None
 
 
-def shares(case: Case, lines: Rules) -> dict[str, Fraction]:
-    """Endpoint address -> its share of web2's new connections; "" is: to no endpoint."""
+def shares(case: Case, lines: Rules, source: str = "web2") -> dict[str, Fraction]:
+    """Endpoint address -> its share of the new connections; "" is: to no endpoint."""
     found: dict[str, Fraction] = {}
-    for fate in fates(case, lines, "web2", case.port):
+    for fate in fates(case, lines, source, case.port):
         ip = fate.dst.partition(":")[0]
         key = "" if ip == VIP else ip
         found[key] = found.get(key, Fraction(0)) + fate.probability
@@ -232,6 +252,14 @@ def check_share(replies: Sequence[Reply], seed: int) -> Findings:
         (case, lines) for case, lines in seen if not alike(shares(case, lines), shares(case, None))
     ]
     if not wrong:
+        for case, lines in seen:
+            if shares(case, lines, "node1").keys() <= {""}:
+                text = (
+                    "You seem to think that every packet crosses PREROUTING. "
+                    "What a node's own process sends does not."
+                )
+                lost = fates(case, lines, "node1", case.port)[0].exchange
+                return fail(text, "PREROUTING_ALL", lost)
         return bad
     told = "\n".join(_share_line(case, lines) for case, lines in wrong[:1])
     for last in (False, True):
@@ -330,27 +358,54 @@ def sources(case: Case, lines: Rules, source: str) -> tuple[set[str], Exchange |
     return seen, one
 
 
+def marked_first(lines: str) -> str:
+    """The same rules, those that mark in front of all others."""
+    return "".join(
+        sorted(
+            lines.splitlines(keepends=True),
+            key=lambda line: (not line.startswith(":"), "KUBE-MARK-MASQ" not in line),
+        )
+    )
+
+
+_LATE = (
+    "You seem to think that the order does not matter. "
+    "A packet that a DNAT has taken meets no later rule."
+)
+_RANGE = "Your rules compare with a range that is not this cluster's. The parameter pods gives it."
+
+
 def check_client(replies: Sequence[Reply], seed: int) -> Findings:
     """Whose source address is changed."""
     bad, seen = read(replies, seed)
     for case, lines in seen:
-        for source in ("client", "web2"):
+        for source in ("client", "web2", *case.behind):
             (said, exchange), (right, _) = sources(case, lines, source), sources(case, None, source)
-            if said == right:
+            if said == right or (not said and source in case.behind):
                 continue
             if not said:
                 return fail("A client outside reaches no endpoint.", None, exchange)
             if source == "client":
+                if sources(case, marked_first(lines), source)[0] == right:
+                    return fail(_LATE, "ORDER_IGNORED", exchange)
                 text = (
                     "You seem to think that an answer finds its way back in any case. "
                     "The endpoint answered the client past node1."
                 )
                 return fail(text, "ASYM", exchange)
+            if source == "web2":
+                if "! -s" in lines and case.args()[3] not in lines:
+                    return fail(_RANGE, "HARD_CODED", exchange)
+                text = (
+                    "You seem to think that a Service hides all clients. "
+                    "Pods must be seen with their own address."
+                )
+                return fail(text, "ALL_MASQ", exchange)
             text = (
-                "You seem to think that a Service hides all clients. "
-                "Pods must be seen with their own address."
+                "You seem to mark an endpoint wherever it is led. "
+                "It needs another source only on the way to itself."
             )
-            return fail(text, "ALL_MASQ", exchange)
+            return fail(text, "MARK_EVERYWHERE", exchange)
     return bad
 
 
@@ -368,6 +423,9 @@ def check_hairpin(replies: Sequence[Reply], seed: int) -> Findings:
         for name in case.behind:
             for changed, exchange in to_itself(case, lines, name):
                 if not changed:
+                    early = to_itself(case, marked_first(lines), name)
+                    if early and all(moved for moved, _ in early):
+                        return fail(_LATE, "ORDER_IGNORED", exchange)
                     text = (
                         "You seem to think that a pod reaches itself like any other. "
                         "Without another source address it would answer itself directly."

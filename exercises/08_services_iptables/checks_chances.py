@@ -11,10 +11,10 @@ from typing import Any
 from k8snetlib import Cluster
 from k8snetlib.course import forms
 from k8snetlib.course.generate import generated_spec
-from k8snetlib.course.rubric import Belief, Call, Findings, Item, Reply, compare, wrong_type
+from k8snetlib.course.rubric import Belief, Call, Findings, Item, Reply, compare, fail, wrong_type
 from k8snetlib.kube.api import Service, ServicePort, slice_of
 
-ROUNDING = 0.004
+ROUNDING = 0.0051  # two digits will do
 
 
 def chances_calls(seed: int) -> tuple[Call, ...]:
@@ -67,22 +67,46 @@ CHANCE_BELIEFS = (
     Belief("BACKWARDS", "You seem to begin with the rule that is asked last. "
            "The first one is asked when all endpoints are still open.",
            lambda n: [1 / (i + 1) for i in range(n)]),
+    Belief("BACKWARDS", "You seem to count the endpoints that have been asked. "
+           "What matters is how many are still open.",
+           lambda n: [1 / (i + 2) for i in range(n - 1)] + [1.0]),
+    Belief("CUMULATIVE", "You seem to add up the shares. "
+           "Each number is about one rule, and about what comes to it.",
+           lambda n: [(i + 1) / n for i in range(n)]),
+    Belief("HALVES", "You seem to let each rule take half. "
+           "Then the endpoint behind the first rule gets more than all others.",
+           lambda n: [0.5] * (n - 1) + [1.0]),
     Belief("SHARE_LEFT", "You seem to write what is left over for a rule. "
            "Asked is the chance with which it takes what comes to it.",
            lambda n: [(n - i) / n for i in range(n)]),
 )  # fmt: skip
 
 
+def _form(replies: Sequence[Reply]) -> Findings:
+    """Lists that are too short or too long, and percentages without their sign."""
+    for reply in replies:
+        said, n = _chances(reply.value), reply.args[0]
+        if len(said) != n:
+            return fail(f"With {n} endpoints there are {n} rules, and a number for each of them.")
+        if any(isinstance(one, float) and one > 1 + ROUNDING for one in said):
+            return fail("A chance is at most 1. A percentage is a text with its sign: '25 %'.")
+    return ()
+
+
 def check_rules(replies: Sequence[Reply], seed: int) -> Findings:
     """The chances for one endpoint and more."""
-    return wrong_type(replies, (list,), "a list of numbers") or compare(
-        replies,
-        lambda n: list(in_kube_proxy(n)),
-        CHANCE_BELIEFS,
-        "These are not the chances in kube-proxy's chain. What does each rule leave for the next?",
-        read=_chances,
-        equal=close,
-        witness=chance_witness,
+    return (
+        wrong_type(replies, (list,), "a list of numbers")
+        or _form(replies)
+        or compare(
+            replies,
+            lambda n: list(in_kube_proxy(n)),
+            CHANCE_BELIEFS,
+            "kube-proxy's chain has other chances. What does each rule leave for the next?",
+            read=_chances,
+            equal=close,
+            witness=chance_witness,
+        )
     )
 
 

@@ -15,8 +15,15 @@ from k8snetlib.address import Prefix
 from k8snetlib.errors import K8sNetError
 from k8snetlib.trace import Names
 
-_CHANCE = re.compile(r"(\d{1,12}(?:\.\d{1,60})?)(?:/(\d{1,12}))?(%)?")
+_CHANCE = re.compile(r"(\d{1,12}(?:[.,]\d{1,60})?|[.,]\d{1,60})(?:/(\d{1,12}))?(%)?")
 _NOBODY = ("nobody", "no one", "noone", "no-one", "none", "nothing", "nowhere", "no", "-", "")
+_FILLED = ("", "only", "the")
+_NONE = re.compile(r"(?:(?:no|none|nobody|noone|no-one|nothing|nowhere)\b(?!-)|-?$)")
+_CHAIN = re.compile(
+    r"(?:\b(raw|conntrack|mangle|nat|filter)\W+(?:table\W+)?(?:chain\W+)?)?"
+    r"(?<![\w-])(prerouting|input|forward|output|postrouting)\b"
+    r"(?:(?:\s+chain)?\s*(?:\(|\bin\b|\bof\b)\s*(?:the\s+)?(?:table\s+)?(raw|mangle|nat|filter)\b)?"
+)
 _PREFIX = re.compile(r"\d+\.\d+\.\d+\.\d+/\d+")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+(?![\d/.])")
 _ENTRY = re.compile(
@@ -40,7 +47,7 @@ def chance(value: Any) -> Any:
     found = _CHANCE.fullmatch(value.replace(" ", "")) if isinstance(value, str) else None
     if found is None or (found[2] and not int(found[2])):
         return value
-    return float(found[1]) / int(found[2] or 1) / (100 if found[3] else 1)
+    return float(found[1].replace(",", ".")) / int(found[2] or 1) / (100 if found[3] else 1)
 
 
 def words(value: Any) -> Any:
@@ -53,13 +60,14 @@ def host(value: Any) -> Any:
     ``web2 (node1)``."""
     if not isinstance(value, str):
         return value
-    return re.sub(r"^the |\s*\([^()]*\)$", "", value.strip().lower()).rpartition("/")[2]
+    text = re.sub(r"^(?:the|pod) |\s*\([^()]*\)$", "", value.strip().lower())
+    return text.rpartition("/")[2]
 
 
 def hosts(value: Any) -> Any:
     """Several namespaces, in any order: a list, or a text with commas or ``and``."""
     if isinstance(value, str):
-        value = [part for part in re.split(r",|\band\b|\s", value) if part.strip()]
+        value = [part for part in re.split(r"[,&\s]|\band\b", value) if part not in _FILLED]
     if not isinstance(value, list):
         return value
     return sorted({name if isinstance(name, str) else repr(name) for name in map(host, value)})
@@ -95,9 +103,38 @@ def nobody(value: Any, word: str = "nobody") -> Any:
     return word if value is False or words(value) in _NOBODY else value
 
 
+def none(value: Any) -> bool:
+    """True if this says that there is none: False, 0, an empty list, or a text that begins with
+    ``no``, ``none``, ``nothing`` …"""
+    if isinstance(value, str):
+        return _NONE.match(value.strip().lower()) is not None
+    return value is not None and value in (0, [], {})
+
+
 def empty(value: Any) -> Any:
-    """An empty list from a word for none of them."""
-    return [] if isinstance(value, str) and nobody(value.lower()) == "nobody" else value
+    """An empty list from whatever says that there is none (see ``none``)."""
+    return [] if none(value) else value
+
+
+def _parts(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{key} {_parts(part)}" for key, part in value.items())
+    return ", ".join(map(_parts, value)) if isinstance(value, list) else str(value)
+
+
+def chains(value: Any) -> Any:
+    """The chains of netfilter in a text, a list or a dict by table: ``["nat PREROUTING"]``.
+
+    INPUT and FORWARD alone are filter's, the others nat's. None of them is an empty list; where no
+    chain is named, the text comes back.
+    """
+    if none(value):
+        return []
+    found = _CHAIN.findall(_parts(value).lower())
+    own = {"input": "filter", "forward": "filter"}
+    names = {f"{after or before or own.get(hook, 'nat')} {hook.upper()}"
+             for before, hook, after in found}  # fmt: skip
+    return sorted(names) or _parts(value)
 
 
 def end(value: Any) -> Any:
@@ -140,11 +177,12 @@ def entries(value: Any) -> Any:
 
 
 def yes(value: Any) -> Any:
-    """True or False from itself, or from the words people write for it."""
-    said = value.strip().lower() if isinstance(value, str) else value
-    if said in ("yes", "true", "delivered", "answered", "works", "ok"):
+    """True or False from itself, from 1 or 0, or from the words people write for it."""
+    said = value.strip().rstrip(".").lower() if isinstance(value, str) else value
+    if said in (1, "1", "yes", "true", "delivered", "answered", "works", "ok"):
         return True
-    if said in ("no", "false", "lost", "dropped", "refused", "fails", "unreachable"):
+    if said in (0, "0", "no", "false", "lost", "dropped", "refused", "fails", "unreachable",
+                "timeout", "times out", "timed out", "not answered"):  # fmt: skip
         return False
     return value
 
@@ -168,6 +206,13 @@ def route(value: Any) -> Any:
     if "dev" not in named and len(parts) == 2:
         named["dev"] = parts[1]
     return (str(prefix), named.get("via", ""), named.get("dev", ""))
+
+
+def is_route(value: Any, line: str) -> bool:
+    """True if this names the route that ``ip route`` prints as ``line``. Beside a next hop, the
+    device may be left out."""
+    said, right = route(value), route(line)
+    return bool(said in (right, (*right[:2], "")) and (right[1] or said == right))
 
 
 def lease(value: Any) -> Any:

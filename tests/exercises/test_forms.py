@@ -219,7 +219,10 @@ def test_an_entry(text):
     [
         (forms.yes, "No", False),
         (forms.yes, "delivered", True),
-        (forms.yes, 1, 1),
+        (forms.yes, 1, True),
+        (forms.yes, "0", False),
+        (forms.yes, "Not answered.", False),
+        (forms.yes, 2, 2),
         (forms.entry, "10.1.15.0/24 via 10.1.15.0 dev x", ("10.1.15.0/24", "10.1.15.0")),
         (forms.entry, "Node1:flannel.1 dst 10.0.0.1", ("node1:flannel.1", "10.0.0.1")),
         (forms.entry, "no entry", "no entry"),
@@ -241,11 +244,31 @@ def test_an_entry(text):
         (forms.chance, "25 %", 0.25),
         (forms.chance, 1, 1.0),
         (forms.chance, "1/0", "1/0"),
+        (forms.chance, ".25", 0.25),
+        (forms.chance, "0,25", 0.25),
+        (forms.host, "the router", "router"),
+        (forms.hosts, "only node2 & node1", ["node1", "node2"]),
         (forms.chance, True, True),
         (forms.nobody, "no one", "nobody"),
         (forms.nobody, "web2", "web2"),
         (forms.empty, "None", []),
         (forms.empty, ["web2"], ["web2"]),
+        (forms.empty, False, []),
+        (forms.empty, "no-route", "no-route"),
+        (forms.chains, "FORWARD", ["filter FORWARD"]),
+        (forms.chains, ["PREROUTING", "filter/FORWARD"], ["filter FORWARD", "nat PREROUTING"]),
+        (forms.chains, ["filter", "FORWARD"], ["filter FORWARD"]),
+        (forms.chains, {"mangle": ["INPUT"]}, ["mangle INPUT"]),
+        (forms.chains, "the OUTPUT chain of filter", ["filter OUTPUT"]),
+        (
+            forms.chains,
+            "POSTROUTING (nat), table raw: PREROUTING",
+            ["nat POSTROUTING", "raw PREROUTING"],
+        ),
+        (forms.chains, ["conntrack", "FORWARD in filter"], ["filter FORWARD"]),
+        (forms.chains, "No rule.", []),
+        (forms.chains, ["conntrack"], "conntrack"),
+        (forms.chains, "KUBE-FORWARD", "KUBE-FORWARD"),
         (forms.end, ["10.1.15.2", 80], "10.1.15.2:80"),
         (forms.end, " 10.1.15.2:80", "10.1.15.2:80"),
         (forms.lease, "10.1.20.3 -> 192.168.66.12", ("10.1.20.3/32", "192.168.66.12")),
@@ -259,12 +282,39 @@ def test_a_reader(read, value, expected):
     "read",
     [
         forms.route, forms.lease, forms.host, forms.hosts, forms.whole, forms.chance, forms.nobody,
-        forms.empty, forms.end, forms.outcome,
+        forms.empty, forms.end, forms.outcome, forms.chains, forms.none,
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("value", [None, 7, [], [1, None], {}, {"a": 1}, b"x", Other("x"), 1.5])
 def test_no_reader_raises(read, value):
     read(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("No rule at all", True), ("none.", True), ("no-one", True), ("-", True), ("", True),
+        (False, True), (0, True), ([], True),
+        ("node1", False), ("no-route", False), (None, False), (["a"], False), (1, False),
+    ],
+)  # fmt: skip
+def test_what_says_none(value, expected):
+    assert forms.none(value) is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "line", "expected"),
+    [
+        ("10.1.20.0/24 via 10.0.0.2 dev eth0", "10.1.20.0/24 via 10.0.0.2 dev eth0", True),
+        ("10.1.20.0/24 via 10.0.0.2", "10.1.20.0/24 via 10.0.0.2 dev eth0", True),
+        (["10.1.20.0/24", "via", "10.0.0.3"], "10.1.20.0/24 via 10.0.0.2 dev eth0", False),
+        ("10.1.20.0/24", "10.1.20.0/24 via 10.0.0.2 dev eth0", False),
+        ("10.1.15.0/24", "10.1.15.0/24 dev docker0", False),
+        (None, "10.1.15.0/24 dev docker0", False),
+    ],
+)
+def test_the_name_of_a_route(value, line, expected):
+    assert forms.is_route(value, line) is expected
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,8 @@ MISTAKES = {
     "-m statistic --mode random --probability 2": r"'2' is no probability",
     "-j REJECT --reject-with x": r"cannot reject with 'x'",
     "-j DNAT": r"DNAT needs --to-destination",
+    "-j DNAT --to-destination 10.1.1.2:80": r"Need TCP, UDP, SCTP or DCCP with port specification",
+    "-p gre -j REDIRECT --to-ports 80": r"Need TCP, UDP, SCTP or DCCP",
     "-j": r"the line ends where a target should stand",
     "-m mark -j DROP": r"-m mark stands without its option",
     "-p 999x -j DROP": r"'999x' is no protocol",

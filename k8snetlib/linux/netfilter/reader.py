@@ -40,11 +40,20 @@ def words_of(text: str) -> list[Word]:
     return found
 
 
+def _halves(word: Word) -> list[Word]:
+    """``--dport=80`` is ``--dport 80``, as getopt reads it."""
+    option, equals, value = word.text.partition("=")
+    if not equals or not re.fullmatch(r"--[a-z][a-z-]*", option):
+        return [word]
+    return [Word(option, word.column), Word(value, word.column + len(option) + 1)]
+
+
 class Reader:
     """Walks through the words of one rule and knows how to complain."""
 
     def __init__(self, words: list[Word], line: int = 1, text: str = "") -> None:
-        self.words, self.at, self.line, self.text = words, 0, line, text
+        self.words = [part for word in words for part in _halves(word)]
+        self.at, self.line, self.text = 0, line, text
 
     def __bool__(self) -> bool:
         return self.at < len(self.words)

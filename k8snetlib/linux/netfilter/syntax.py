@@ -24,6 +24,8 @@ __all__ = [
 
 Fields = dict[str, Any]
 
+#: Protocols beside which a NAT target may name ports: iptables lets icmp pass as well.
+_WITH_PORTS = (1, 6, 17, 33, 132)
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "all": 0, "sctp": 132, "esp": 50, "ah": 51, "gre": 47}
 
 
@@ -51,6 +53,8 @@ def read_rule(words: Reader) -> r.Rule:
             made.append((name, dict(MATCHES[name].given)))
         elif not _head(words, word, negated, head):
             _option(words, word, negated, head, made)
+    if isinstance(target, r.Nat) and target.ports and head.get("proto", (0,))[0] not in _WITH_PORTS:
+        raise words.error("Need TCP, UDP, SCTP or DCCP with port specification", "-p tcp or -p udp")
     matches = tuple(_make(words, name, fields) for name, fields in made)
     return r.Rule(**head, matches=matches, target=target)
 

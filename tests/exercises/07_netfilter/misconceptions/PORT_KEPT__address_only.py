@@ -1,7 +1,7 @@
 """Only the address is translated.
 
 finds: 07.publish.pods PORT_KEPT
-finds: 07.publish.node -
+finds: 07.publish.node PORT_KEPT
 finds: 07.publish.only -
 finds: 07.publish.back -
 """

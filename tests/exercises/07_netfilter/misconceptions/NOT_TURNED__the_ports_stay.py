@@ -1,0 +1,14 @@
+"""The answer has the same ports.
+
+finds: 07.tuples.reply NOT_TURNED
+"""
+
+# answer: 07.tuples
+tuples = {
+    "original": {"src": "10.1.15.3", "dst": "10.96.0.99", "sport": 40007, "dport": 80},
+    "reply": {"src": "10.1.20.4", "dst": "192.168.66.11", "sport": 40007, "dport": 8080},
+    "backend_sees": "192.168.66.11",
+    "web1_sees": "10.96.0.99",
+    "route": "10.1.20.0/24 via 192.168.66.12 dev eth0",
+    "rule": "none",
+}

@@ -1,0 +1,33 @@
+"""The length is rounded down to whole octets.
+
+finds: 07.verdict.all OCTETS
+"""
+
+
+# answer: 07.verdict
+def verdict(chains, policy, packet):
+    """ACCEPT or DROP."""
+
+    def matches(rule):
+        for key in ("src", "dst"):
+            if key in rule:
+                base, length = rule[key].split("/")
+                octets = int(length) // 8
+                if packet[key].split(".")[:octets] != base.split(".")[:octets]:
+                    return False
+        return all(packet[key] == rule[key] for key in ("proto", "dport") if key in rule)
+
+    def run(name):
+        for rule in chains[name]:
+            if not matches(rule):
+                continue
+            if rule["target"] in ("ACCEPT", "DROP"):
+                return rule["target"]
+            if rule["target"] == "RETURN":
+                return None
+            found = run(rule["target"])
+            if found:
+                return found
+        return None
+
+    return run("FORWARD") or policy

@@ -1,0 +1,31 @@
+"""RETURN throws the packet away.
+
+finds: 07.verdict.return RETURN_DROPS
+"""
+
+
+# answer: 07.verdict
+def verdict(chains, policy, packet):
+    """ACCEPT or DROP."""
+
+    def matches(rule):
+        for key in ("src", "dst"):
+            if key in rule:
+                if ipaddress.ip_address(packet[key]) not in ipaddress.ip_network(rule[key]):
+                    return False
+        return all(packet[key] == rule[key] for key in ("proto", "dport") if key in rule)
+
+    def run(name):
+        for rule in chains[name]:
+            if not matches(rule):
+                continue
+            if rule["target"] in ("ACCEPT", "DROP"):
+                return rule["target"]
+            if rule["target"] == "RETURN":
+                return "DROP"
+            found = run(rule["target"])
+            if found:
+                return found
+        return None
+
+    return run("FORWARD") or policy
