@@ -8,6 +8,7 @@ reason. Where everything is meant to be there (``.ci/run`` sets ``K8SNET_CI=1``)
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -81,3 +82,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     place = {here / name: at for at, name in enumerate(LONG_FILES)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: nobody needs to look for garbage in it."""
+    gc.collect()
+    gc.freeze()
