@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from k8snetlib.cluster import Cluster
 from k8snetlib.course.incidents.causes import OUT, SERVICE
 from k8snetlib.course.incidents.clusters import a_pod_on, ip_of, pods_on, range_of, typed, whole
 from k8snetlib.course.incidents.fault import Fault, Probe, Scene
@@ -110,7 +111,16 @@ def wrong_snat(dice: Random) -> Scene:
     )
     words = {"node": nodes[0], "other": nodes[1], "old": old, "outside": OUTSIDE,
              "pod": probes[0].flow.source, "pod2": probes[1].flow.source}  # fmt: skip
-    return Scene(cluster, broken, probes, words)
+
+    def left(after: Cluster) -> str:
+        """The rules with the old address, even if others before them decide."""
+        for node in nodes:
+            rules = [str(rule) for _, _, rule in after[node].ruleset.rules()]
+            if there := [rule for rule in rules if f"--to-source {old}" in rule]:
+                return f"{node} still has the rule '{there[0]}'"
+        return ""
+
+    return Scene(cluster, broken, probes, words, left)
 
 
 def asymmetric_reply(dice: Random) -> Scene:
