@@ -93,13 +93,12 @@ def _gone(scene: Scene, repair: Repair, left: list[Probe]) -> Findings:
     if not left:
         return ()
     witness = observe(repair.after, left[0].flow).exchange
-    half = len(left) < len(scene.probes)
+    refused = _refused(repair)
+    if len(left) < len(scene.probes):
+        text = f"Only a part of the symptom is gone. Still there: {left[0].flow}. {refused}"
+        return fail(text.strip(), HALF, witness)
     text = f"The symptom is still there: {left[0].flow}."
-    if half:
-        text = f"Only a part of the symptom is gone. Still there: {left[0].flow}."
-    if half:
-        return fail(f"{text} {_refused(repair)}".strip(), HALF, witness)
-    if refused := _refused(repair):
+    if refused:
         return fail(f"{text} {refused}", NO_REPAIR, witness)
     if _unread(scene, repair):
         return fail(f"{text} {_NOTICED}", UNREAD, witness)
